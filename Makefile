@@ -1,0 +1,123 @@
+# make run      install what is missing, build, and run the server
+# make check    install what is missing, and run every test, also under the sanitizers
+# make help     all the rest
+
+# One build is one VARIANT in a folder of its own: release, asan, tsan.
+VARIANT := release
+B := build/$(VARIANT)
+
+CC := gcc
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wconversion
+FLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+FLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+FLAGS_tsan := -O1 -g -fsanitize=thread
+# The release of xmlrpc-c is known only once its package is there: evaluated when first used.
+XMLRPC_C_VERSION = $(shell xmlrpc-c-config --version | awk -F. '{ print $$1 * 100 + $$2 }')
+CFLAGS = -std=gnu17 -D_GNU_SOURCE -I. -pthread $(WARNINGS) $(FLAGS_$(VARIANT)) $(EXTRA_CFLAGS) \
+	-DLOOKOUT_XMLRPC_C_VERSION=$(XMLRPC_C_VERSION)
+# libexpat before xmlrpc-c: its bundled parser exports an XML_SetHashSalt of its own.
+LDFLAGS = $(FLAGS_$(VARIANT)) -pthread
+SERVER_LIBS = -lexpat $(shell xmlrpc-c-config abyss-server --libs) -lm
+# libxmlrpc_client brings the libcurl that it was built with; ours would need curl's own package.
+CLIENT_LIBS = -lexpat $(filter-out -lcurl,$(shell xmlrpc-c-config client --libs)) -lm
+
+CORE := $(wildcard core/*.c)
+METHODS := $(wildcard methods/*.c)
+TEST_METHODS := $(wildcard test/methods/*.c examples/methods/*.c)
+CLI := $(wildcard cli/*.c)
+CLIENT_CORE := core/text.c core/xml.c
+UNIT_TESTS := $(patsubst test/%.c,%,$(wildcard test/test_*.c))
+
+objects = $(patsubst %.c,$(B)/%.o,$(1))
+
+.PHONY: all run check demo screenshots bench dist clean help \
+	build-packages check-packages variant FORCE
+
+all: server client
+
+help:
+	@echo 'make run            install what is missing, build, run the server'
+	@echo 'make check          install what is missing, run all tests, also under the sanitizers'
+	@echo 'make server client  build ./server and ./client only'
+	@echo 'make demo           a server and three clients, shown on this terminal'
+	@echo 'make bench          ping beside the stock Abyss server, as a ratio'
+	@echo 'make screenshots    take the pictures in screenshots/ again'
+	@echo 'make dist           the zip of sources and screenshots'
+	@echo 'make clean          remove what was built'
+
+# The packages come first, in a make of its own: only then is there an xmlrpc-c-config to ask.
+run: build-packages
+	@$(MAKE) --no-print-directory server client
+	@exec ./server $(ARGS)
+
+check: check-packages
+	@$(MAKE) --no-print-directory VARIANT=release variant
+	@$(MAKE) --no-print-directory VARIANT=asan variant
+	@$(MAKE) --no-print-directory VARIANT=tsan variant
+	@test/run release asan tsan
+
+demo: check-packages
+	@$(MAKE) --no-print-directory server client
+	@examples/demo
+
+bench: build-packages
+	@packaging/install-packages bench
+	@$(MAKE) --no-print-directory server build/release/bench/stock_abyss
+	@bench/ping
+
+screenshots: build-packages
+	@packaging/install-packages check screenshots
+	@$(MAKE) --no-print-directory server client
+	@screenshots/take
+
+dist:
+	@packaging/install-packages dist
+	@packaging/make-dist
+
+build-packages:
+	@packaging/install-packages build
+
+check-packages:
+	@packaging/install-packages build check
+
+clean:
+	rm -rf build server client lookout-*.zip
+
+# What a person runs is the release build, at the root.
+server client: FORCE
+	@$(MAKE) --no-print-directory VARIANT=release build/release/$@
+	@cmp -s build/release/$@ $@ || cp build/release/$@ $@
+FORCE:
+
+# All that the tests of one variant need.
+variant: $(B)/server $(B)/client $(B)/test/server $(UNIT_TESTS:%=$(B)/test/%)
+
+$(B)/server: $(call objects,server.c $(CORE) $(METHODS))
+	$(CC) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS)
+
+$(B)/client: $(call objects,client.c $(CLI) $(CLIENT_CORE))
+	$(CC) $(LDFLAGS) -o $@ $^ $(CLIENT_LIBS)
+
+# The server with the tests' own methods and the example's: each was added by adding its file.
+$(B)/test/server: $(call objects,server.c $(CORE) $(METHODS) $(TEST_METHODS))
+	$(CC) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS)
+
+# A unit test takes of core what it uses, and the methods of its own name.
+$(B)/libcore.a: $(call objects,$(CORE))
+	rm -f $@ && $(AR) rcs $@ $^
+$(B)/libcli.a: $(call objects,$(CLI))
+	rm -f $@ && $(AR) rcs $@ $^
+$(B)/test/test_%: $(B)/test/test_%.o $(B)/libcore.a $(B)/libcli.a
+	$(CC) $(LDFLAGS) -o $@ $< $(wildcard $(B)/methods/$*.o) $(B)/libcli.a $(B)/libcore.a \
+		-lcmocka $(SERVER_LIBS) $(CLIENT_LIBS)
+$(patsubst methods/%.c,$(B)/test/test_%,$(METHODS)): $(B)/test/test_%: $(B)/methods/%.o
+
+$(B)/bench/%: $(B)/bench/%.o
+	$(CC) $(LDFLAGS) -o $@ $< $(SERVER_LIBS)
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+.SECONDARY:
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
