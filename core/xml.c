@@ -1,0 +1,498 @@
+/* xml: guards between libxmlrpc and the system's libexpat; its UTF-8 and its doubles mended. */
+#include "core/xml.h"
+#include "core/text.h"
+
+#include <dlfcn.h>
+#include <expat.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <xmlrpc-c/base.h>
+#include <xmlrpc-c/util.h>
+
+/* major * 100 + minor, from `xmlrpc-c-config --version`. What is replaced differs by release. */
+#ifndef LOOKOUT_XMLRPC_C_VERSION
+#error "LOOKOUT_XMLRPC_C_VERSION must be defined, as 133 for xmlrpc-c 1.33"
+#elif LOOKOUT_XMLRPC_C_VERSION != 133
+#error "core/xml.c knows the parser of xmlrpc-c 1.33 only"
+#endif
+
+#define NUMBER_SIZE    1100 /* bytes; the longest exact double is -2^-1074: "-0." and 1074 digits */
+#define COMPLAINT_SIZE 512
+#define NUMBER_SHOWN   40 /* characters of an unsound number that the complaint repeats */
+
+enum encoding { UTF_8, US_ASCII, ISO_8859_1, ENCODING_COUNT };
+
+/* What XML declarations call them: IANA's names, in any case (XML 1.0, section 4.3.3). */
+static const char *const encoding_names[ENCODING_COUNT] = {"UTF-8", "US-ASCII", "ISO-8859-1"};
+
+struct number_type {
+    const char *element;
+    int bits; /* of an integer; 0 for a double */
+};
+
+/* The elements that libxmlrpc reads as numbers; those of less than 32 bits it takes for an int. */
+static const struct number_type number_types[] = {
+    {"int", 32}, {"i4", 32},    {"double", 0}, {"i8", 64},    {"i1", 32},
+    {"i2", 32},  {"ex:i1", 32}, {"ex:i2", 32}, {"ex:i8", 64},
+};
+
+/* What libxmlrpc takes for a parser of the expat that it bundles. Belongs to one thread. */
+struct parser {
+    XML_Parser expat;
+
+    /* libxmlrpc's own, called once a guard is passed. */
+    XML_StartElementHandler start;
+    XML_EndElementHandler end;
+    XML_CharacterDataHandler characters;
+    void *user_data;
+
+    bool refused; /* nothing further may reach libxmlrpc */
+    enum encoding encoding;
+    unsigned depth;    /* elements that are open */
+    unsigned elements; /* so far */
+
+    /* The number whose text is being gathered; NULL: text goes straight to libxmlrpc. */
+    const struct number_type *number;
+    size_t number_length;
+    char number_text[NUMBER_SIZE + 1];
+};
+
+/*
+ * libxmlrpc creates its parsers itself and hands back only a text: neither limits nor a verdict
+ * can be passed through it. Hence a static and a thread-local.
+ */
+static struct xml_limits limits = {XML_DEFAULT_DEPTH, XML_DEFAULT_ELEMENTS};
+static _Thread_local struct {
+    enum xml_verdict verdict;
+    char complaint[COMPLAINT_SIZE];
+} last;
+
+/* Against attribute names chosen to collide. One for all parsers: drawing it is a system call. */
+static unsigned long hash_salt;
+static pthread_once_t hash_salt_drawn = PTHREAD_ONCE_INIT;
+
+/* The functions that libxmlrpc imports or exports, as it declares them; no public header does. */
+struct parser *xmlrpc_XML_ParserCreate(const char *encoding);
+void xmlrpc_XML_ParserFree(struct parser *parser);
+void xmlrpc_XML_SetUserData(struct parser *parser, void *user_data);
+void xmlrpc_XML_SetElementHandler(struct parser *parser, XML_StartElementHandler start,
+                                  XML_EndElementHandler end);
+void xmlrpc_XML_SetCharacterDataHandler(struct parser *parser, XML_CharacterDataHandler characters);
+int xmlrpc_XML_Parse(struct parser *parser, const char *bytes, size_t length, int is_final);
+const char *xmlrpc_XML_GetErrorString(struct parser *parser);
+void xmlrpc_formatFloat(xmlrpc_env *env, double value, const char **formatted);
+
+void xml_set_limits(const struct xml_limits *new_limits)
+{
+    limits = *new_limits;
+}
+
+enum xml_verdict xml_verdict(void)
+{
+    return last.verdict;
+}
+
+const char *xml_complaint(void)
+{
+    return last.complaint;
+}
+
+/* Ends the parse. The complaint says where, which is where expat stands. */
+__attribute__((format(printf, 3, 4))) static void
+refuse(struct parser *parser, enum xml_verdict verdict, const char *format, ...)
+{
+    unsigned long line = XML_GetCurrentLineNumber(parser->expat);
+    unsigned long column = XML_GetCurrentColumnNumber(parser->expat) + 1;
+
+    last.verdict = verdict;
+    int used = snprintf(last.complaint, COMPLAINT_SIZE, "line %lu, column %lu: ", line, column);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(last.complaint + used, COMPLAINT_SIZE - (size_t)used, format, arguments);
+    va_end(arguments);
+
+    parser->refused = true; /* expat may call handlers even after XML_StopParser: see expat.h */
+    XML_StopParser(parser->expat, XML_FALSE);
+}
+
+static const struct number_type *find_number_type(const char *element)
+{
+    for (size_t i = 0; i < sizeof number_types / sizeof number_types[0]; i++)
+        if (strcmp(element, number_types[i].element) == 0)
+            return &number_types[i];
+    return NULL;
+}
+
+static void refuse_number(struct parser *parser, const char *wrong)
+{
+    struct text shown;
+    text_init(&shown);
+    size_t used = text_escape(&shown, parser->number_text, parser->number_length, NUMBER_SHOWN);
+    refuse(parser, XML_REFUSED, "<%s> holds \"%s%s\", which %s", parser->number->element,
+           shown.failed ? "" : shown.bytes, used < parser->number_length ? "..." : "", wrong);
+    text_free(&shown);
+}
+
+/*
+ * Gives libxmlrpc the number in one piece, if it is sound, and in a form that it reads exactly.
+ * Where a double has signs, digits and a point only, libxmlrpc adds up the digits, each with an
+ * error of its own. Any other text it leaves to strtod, which reads hexadecimal floats exactly; so
+ * it sets no ERANGE for subnormals either, at which libxmlrpc would refuse them.
+ */
+static void pass_number(struct parser *parser)
+{
+    char rewritten[32]; /* at the longest "-0x1.fffffffffffffp-1022" */
+    int64_t integer;
+    double real;
+    const char *wrong;
+
+    parser->number_text[parser->number_length] = '\0';
+    if (parser->number->bits > 0) {
+        wrong = text_read_integer(parser->number_text, parser->number->bits, &integer);
+        if (wrong == NULL)
+            snprintf(rewritten, sizeof rewritten, "%" PRId64, integer);
+    } else {
+        wrong = text_read_double(parser->number_text, &real);
+        if (wrong == NULL)
+            snprintf(rewritten, sizeof rewritten, "%a", real);
+    }
+    if (wrong != NULL)
+        refuse_number(parser, wrong);
+    else
+        parser->characters(parser->user_data, rewritten, (int)strlen(rewritten));
+}
+
+/* --- what expat calls --- */
+
+static void on_declaration(void *user_data, const XML_Char *version, const XML_Char *encoding,
+                           int standalone)
+{
+    struct parser *parser = user_data;
+    (void)version, (void)standalone;
+
+    if (encoding == NULL)
+        return;
+    enum encoding known = 0;
+    while (known < ENCODING_COUNT && strcasecmp(encoding, encoding_names[known]) != 0)
+        known++;
+    parser->encoding = known;
+    if (known == ENCODING_COUNT) /* its name has ASCII letters, digits and ._- only, by XML */
+        refuse(parser, XML_UNSUPPORTED_ENCODING, "the encoding %.40s is not supported, UTF-8 is",
+               encoding);
+}
+
+/* Without a DOCTYPE there are no entities to expand, the whole family of attacks. */
+static void on_doctype(void *user_data, const XML_Char *name, const XML_Char *system_id,
+                       const XML_Char *public_id, int has_internal_subset)
+{
+    (void)name, (void)system_id, (void)public_id, (void)has_internal_subset;
+    refuse(user_data, XML_REFUSED, "a DOCTYPE is not allowed in XML-RPC");
+}
+
+static void on_start(void *user_data, const XML_Char *name, const XML_Char **attributes)
+{
+    struct parser *parser = user_data;
+
+    if (parser->refused)
+        return;
+    if (++parser->depth > limits.depth)
+        refuse(parser, XML_REFUSED, "elements nested more than %u deep", limits.depth);
+    else if (++parser->elements > limits.elements)
+        refuse(parser, XML_REFUSED, "more than %u elements", limits.elements);
+    if (parser->refused)
+        return;
+    /*
+     * A number with a child is a number no more: what was gathered is dropped, what follows is
+     * passed on. libxmlrpc refuses a number with children before it looks at its text.
+     */
+    parser->number = find_number_type(name);
+    parser->number_length = 0;
+    parser->start(parser->user_data, name, attributes);
+}
+
+static void on_end(void *user_data, const XML_Char *name)
+{
+    struct parser *parser = user_data;
+
+    if (!parser->refused && parser->number != NULL)
+        pass_number(parser);
+    if (parser->refused)
+        return;
+    parser->number = NULL;
+    parser->depth--;
+    parser->end(parser->user_data, name);
+}
+
+static void on_characters(void *user_data, const XML_Char *characters, int count)
+{
+    struct parser *parser = user_data;
+    size_t length = (size_t)count;
+
+    if (parser->refused)
+        return;
+    if (parser->number == NULL) {
+        parser->characters(parser->user_data, characters, count);
+    } else if (length > NUMBER_SIZE - parser->number_length) {
+        refuse(parser, XML_REFUSED, "<%s> holds more than %d bytes", parser->number->element,
+               NUMBER_SIZE);
+    } else {
+        memcpy(parser->number_text + parser->number_length, characters, length);
+        parser->number_length += length;
+    }
+}
+
+/* --- what libxmlrpc calls --- */
+
+static void draw_hash_salt(void)
+{
+    if (getrandom(&hash_salt, sizeof hash_salt, 0) != sizeof hash_salt)
+        hash_salt = 0; /* makes libexpat draw one for each parser */
+}
+
+/*
+ * A parser for each document: one that each thread keeps, with XML_ParserReset, was measured to
+ * save 0.2 µs of a small document's 1.2, too little for holding on to the largest one's memory.
+ */
+struct parser *xmlrpc_XML_ParserCreate(const char *encoding)
+{
+    last.verdict = XML_SOUND;
+    last.complaint[0] = '\0';
+
+    struct parser *parser = calloc(1, sizeof *parser);
+    if (parser == NULL || (parser->expat = XML_ParserCreate(encoding)) == NULL) {
+        free(parser);
+        return NULL;
+    }
+    pthread_once(&hash_salt_drawn, draw_hash_salt);
+    XML_SetHashSalt(parser->expat, hash_salt);
+    XML_SetUserData(parser->expat, parser);
+    XML_SetXmlDeclHandler(parser->expat, on_declaration);
+    XML_SetStartDoctypeDeclHandler(parser->expat, on_doctype);
+    XML_SetElementHandler(parser->expat, on_start, on_end);
+    XML_SetCharacterDataHandler(parser->expat, on_characters);
+    return parser;
+}
+
+void xmlrpc_XML_ParserFree(struct parser *parser)
+{
+    XML_ParserFree(parser->expat);
+    free(parser);
+}
+
+void xmlrpc_XML_SetUserData(struct parser *parser, void *user_data)
+{
+    parser->user_data = user_data;
+}
+
+void xmlrpc_XML_SetElementHandler(struct parser *parser, XML_StartElementHandler start,
+                                  XML_EndElementHandler end)
+{
+    parser->start = start;
+    parser->end = end;
+}
+
+void xmlrpc_XML_SetCharacterDataHandler(struct parser *parser, XML_CharacterDataHandler characters)
+{
+    parser->characters = characters;
+}
+
+/*
+ * UTF-16 and UTF-32 by their byte order marks, or by the NUL that is in the first character of
+ * XML, '<', then (XML 1.0, appendix F). libexpat would read UTF-16.
+ */
+static bool is_wide(const char *bytes, size_t length)
+{
+    return length >= 2 && (memchr(bytes, '\0', 2) != NULL || memcmp(bytes, "\xfe\xff", 2) == 0 ||
+                           memcmp(bytes, "\xff\xfe", 2) == 0);
+}
+
+/* Whether the bytes at `at` are none of the encoding's characters. Each byte is one of Latin-1. */
+static bool is_alien(enum encoding encoding, const char *at, size_t length)
+{
+    uint32_t character;
+    size_t size = text_decode(at, length, &character);
+    return encoding == UTF_8 ? size == 0 : encoding == US_ASCII && size != 1;
+}
+
+/* Says what expat found wrong. It points at the character at fault, or at the token's start. */
+static void refuse_malformed(struct parser *parser, const char *bytes, size_t length)
+{
+    enum XML_Error error = XML_GetErrorCode(parser->expat);
+    size_t index = (size_t)XML_GetCurrentByteIndex(parser->expat);
+    const char *at = index < length ? bytes + index : " ";
+    size_t left = index < length ? length - index : 1;
+
+    if (error == XML_ERROR_NO_MEMORY)
+        refuse(parser, XML_REFUSED, "memory ran out");
+    else if (is_alien(parser->encoding, at, left))
+        refuse(parser, XML_INVALID_CHARACTER, "byte 0x%02x is no character of %s",
+               (unsigned char)*at, encoding_names[parser->encoding]);
+    else if (error == XML_ERROR_INVALID_TOKEN && (unsigned char)*at < ' ')
+        refuse(parser, XML_NOT_WELL_FORMED, "control character 0x%02x is not allowed in XML",
+               (unsigned char)*at);
+    else
+        refuse(parser, XML_NOT_WELL_FORMED, "%s", XML_ErrorString(error));
+}
+
+/* libxmlrpc passes a document in one piece. Returns 0 when it is refused, as expat does. */
+int xmlrpc_XML_Parse(struct parser *parser, const char *bytes, size_t length, int is_final)
+{
+    if (length > INT_MAX) /* what libexpat can be passed */
+        refuse(parser, XML_REFUSED, "more than %d bytes", INT_MAX);
+    else if (is_wide(bytes, length))
+        refuse(parser, XML_UNSUPPORTED_ENCODING, "UTF-16 and UTF-32 are not supported, UTF-8 is");
+    else if (XML_Parse(parser->expat, bytes, (int)length, is_final) != XML_STATUS_OK &&
+             !parser->refused)
+        refuse_malformed(parser, bytes, length);
+    return last.verdict == XML_SOUND;
+}
+
+const char *xmlrpc_XML_GetErrorString(struct parser *parser)
+{
+    (void)parser;
+    return last.complaint;
+}
+
+/* libxmlrpc's own refuses all above U+FFFD. */
+void xmlrpc_validate_utf8(xmlrpc_env *env, const char *bytes, size_t length)
+{
+    if (!text_is_utf8(bytes, length))
+        xmlrpc_env_set_fault_formatted(env, XMLRPC_INVALID_UTF8_ERROR,
+                                       "a string of %zu bytes is not UTF-8", length);
+}
+
+/* libxmlrpc's own loses digits, and the stack over an infinity. Its caller frees `formatted`. */
+void xmlrpc_formatFloat(xmlrpc_env *env, double value, const char **formatted)
+{
+    enum { INTERNAL_ERROR = -32603 }; /* Specification for Fault Code Interoperability */
+    char digits[TEXT_DOUBLE_SIZE];
+
+    *formatted = NULL;
+    if (!isfinite(value)) {
+        xmlrpc_env_set_fault_formatted(env, INTERNAL_ERROR, "XML-RPC has no form for the double %f",
+                                       value); /* prints inf, -inf or nan */
+        return;
+    }
+    text_double(digits, value);
+    *formatted = strdup(digits);
+    if (*formatted == NULL)
+        xmlrpc_env_set_fault(env, INTERNAL_ERROR, "memory ran out writing a double");
+}
+
+/* --- the guards tried on themselves --- */
+
+#define CALL(value)                                                      \
+    "<methodCall><methodName>m</methodName><params><param><value>" value \
+    "</value></param></params></methodCall>"
+
+struct trial {
+    const char *xml;
+    const char *comes_back; /* of it, when the call is echoed; NULL: the call must be refused */
+    const char *failure;
+};
+
+/* In this order: without its guard, libxmlrpc survives the first ones, but not an unsound i8. */
+static const struct trial trials[] = {
+    {"<!DOCTYPE m [<!ENTITY a '1'><!ENTITY b '&a;&a;'>]>" CALL("<string>&b;</string>"), NULL,
+     "a document with a DOCTYPE was not refused"},
+    {CALL("<string>\xf0\x9f\x98\x80</string>"), "\xf0\x9f\x98\x80", "an emoji did not come back"},
+    {CALL("<double>1795000000.999999</double>"), "<double>1795000000.999999</double>",
+     "a double did not come back exactly"},
+    {CALL("<double>1e999</double>"), NULL, "an infinite double was not refused"},
+    {CALL("<double>nan</double>"), NULL, "a double that is no number was not refused"},
+    {CALL("<i8>abc</i8>"), NULL, "an i8 that is no number was not refused"},
+};
+
+/* Whether the value can be written as a response, with `expected` in it. */
+static bool is_written_as(xmlrpc_env *env, xmlrpc_value *value, const char *expected)
+{
+    xmlrpc_mem_block *xml = xmlrpc_mem_block_new(env, 0);
+    if (xml == NULL)
+        return false;
+    xmlrpc_serialize_response2(env, xml, value, xmlrpc_dialect_i8);
+    bool found =
+        !env->fault_occurred && memmem(xmlrpc_mem_block_contents(xml), xmlrpc_mem_block_size(xml),
+                                       expected, strlen(expected)) != NULL;
+    xmlrpc_mem_block_free(xml);
+    return found;
+}
+
+static bool passes(const struct trial *trial)
+{
+    xmlrpc_env env;
+    const char *name;
+    xmlrpc_value *params;
+    bool passed;
+
+    last.verdict = XML_SOUND; /* and so it stays when our parser is not the one that is called */
+    xmlrpc_env_init(&env);
+    xmlrpc_parse_call(&env, trial->xml, strlen(trial->xml), &name, &params);
+    if (env.fault_occurred) {
+        passed = trial->comes_back == NULL && last.verdict == XML_REFUSED;
+    } else {
+        passed = trial->comes_back != NULL && is_written_as(&env, params, trial->comes_back);
+        xmlrpc_DECREF(params);
+        free((char *)name);
+    }
+    xmlrpc_env_clean(&env);
+    return passed;
+}
+
+static bool refuses_deep_nest(void)
+{
+    struct text nest;
+
+    text_init(&nest);
+    for (unsigned depth = 0; depth <= limits.depth; depth++)
+        text_add(&nest, "<a>");
+    bool refused = !nest.failed && passes(&(struct trial){.xml = nest.bytes});
+    text_free(&nest);
+    return refused;
+}
+
+static bool refuses_infinity(void)
+{
+    xmlrpc_env env;
+    xmlrpc_env_init(&env);
+    xmlrpc_value *infinity = xmlrpc_double_new(&env, INFINITY);
+    bool refused = infinity != NULL && !is_written_as(&env, infinity, "");
+    if (infinity != NULL)
+        xmlrpc_DECREF(infinity);
+    xmlrpc_env_clean(&env);
+    return refused;
+}
+
+/* libxmlrpc's parser exports an XML_SetHashSalt too, which would corrupt a parser of libexpat. */
+static bool hash_salt_is_libexpats(void)
+{
+    Dl_info salt, create;
+    return dladdr((void *)XML_SetHashSalt, &salt) && dladdr((void *)XML_ParserCreate, &create) &&
+           salt.dli_fbase == create.dli_fbase;
+}
+
+const char *xml_self_test(void)
+{
+    unsigned major, minor, point;
+
+    xmlrpc_version(&major, &minor, &point);
+    if (major * 100 + minor != LOOKOUT_XMLRPC_C_VERSION)
+        return "libxmlrpc is of another release than at build time";
+    if (!hash_salt_is_libexpats())
+        return "libexpat was linked after the xmlrpc-c libraries, not before";
+    for (size_t i = 0; i < sizeof trials / sizeof trials[0]; i++)
+        if (!passes(&trials[i]))
+            return trials[i].failure;
+    if (!refuses_deep_nest())
+        return "a deep nest of elements was not refused";
+    if (!refuses_infinity())
+        return "an infinite double was serialized";
+    return NULL;
+}
