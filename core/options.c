@@ -1,0 +1,317 @@
+/* Reads the command line and explains it: both from the one table below. */
+#include "core/options.h"
+
+#include "core/log.h"
+#include "core/xml.h"
+#include <argp.h>
+#include <ctype.h>
+#include <expat.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xmlrpc-c/base.h>
+
+enum kind {
+    HEADING,
+    FLAG,     /* bool */
+    LIST,     /* struct options_list: the option may be repeated */
+    COUNT,    /* long: a whole number */
+    SIZE,     /* long: bytes; K and M stand for KiB and MiB */
+    DURATION, /* long: milliseconds, written as seconds with decimals */
+    LEVEL,    /* int: enum log_level */
+    HELP,     /* from here on: no field, and last in the help */
+    USAGE,
+    VERSION,
+};
+
+#define STRING_OF(x)   #x
+#define STRING(x)      STRING_OF(x)
+#define FIELD(name)    offsetof(struct options, name)
+
+#define DEFAULT_LISTEN "127.0.0.1:" LOOKOUT_DEFAULT_PORT
+
+/* Limits and defaults are texts, read as what a user types is, and shown to users as they are. */
+static const struct row {
+    enum kind kind;
+    const char *name; /* NULL: another letter for the row above */
+    int letter;       /* 0: none */
+    const char *argument;
+    size_t field; /* its offset in struct options */
+    const char *min, *max;
+    const char *initial; /* NULL: zero, false, empty, or set in options_parse */
+    const char *help;
+} rows[] = {
+    {HEADING, .help = "Where it listens:"},
+    {LIST, "listen", 0, "HOST:PORT", FIELD(listen), .initial = DEFAULT_LISTEN,
+     .help = "Listen here; may be repeated. Port 0 takes a free one"},
+    {FLAG, "allow-remote", .field = FIELD(allow_remote),
+     .help = "Let --listen take an address that other machines can reach"},
+    {LIST, "allow-host", 0, "NAME", FIELD(allow_hosts),
+     .help = "Answer clients that call the server by this name; may be repeated. localhost and "
+             "IP addresses are always answered"},
+
+    {HEADING, .help = "What it takes on (K and M are 1024 and 1048576 bytes):"},
+    {COUNT, "threads", 0, "N", FIELD(threads), "1", "1024",
+     .help = "How many methods run at once (default: twice the processors, at least 4)"},
+    {COUNT, "max-connections", 0, "N", FIELD(max_connections), "1", "1000000", "10000",
+     "Connections open at once; one more is told to come back later"},
+    {SIZE, "max-body", 0, "SIZE", FIELD(max_body), "1K", "256M", "512K",
+     "Size of a request's body"},
+    {SIZE, "max-head", 0, "SIZE", FIELD(max_head), "256", "1M", "8K",
+     "Size of a request's HTTP head"},
+    {DURATION, "keepalive", 0, "SEC", FIELD(keepalive_ms), "0.1", "86400", "60",
+     "Close a connection that was idle for so long"},
+    {DURATION, "request-timeout", 0, "SEC", FIELD(request_timeout_ms), "0.1", "3600", "10",
+     "Time for a whole head, for a whole body and for a whole response"},
+    /* No more than 1024: libxmlrpc frees its tree by recursion, 3,000 overflowed a small stack. */
+    {COUNT, "max-depth", 0, "N", FIELD(max_depth), "8", "1024", STRING(XML_DEFAULT_DEPTH),
+     "XML elements inside one another"},
+    {COUNT, "max-elements", 0, "N", FIELD(max_elements), "8", "10000000",
+     STRING(XML_DEFAULT_ELEMENTS), "XML elements of a request"},
+    {COUNT, "max-multicall", 0, "N", FIELD(max_multicall), "1", "100000", "1000",
+     "Calls inside one system.multicall"},
+
+    {HEADING, .help = "What it serves and shows:"},
+    {FLAG, "validator", .field = FIELD(validator),
+     .help = "Serve the methods of the XML-RPC validation suite, validator1"},
+    {FLAG, "quiet", 'q', .field = FIELD(quiet), .help = "Show nothing but where it listens"},
+    {LEVEL, "log-level", 0, "LEVEL", FIELD(log_level), .initial = "warning",
+     .help = "What goes to stderr: error, warning, info or debug"},
+
+    {HELP, "help", 'h', .help = "Show this help"},
+    {HELP, .letter = '?'},
+    {USAGE, "usage", .help = "Show the options in short"},
+    {VERSION, "version", 'V', .help = "Show the version"},
+};
+
+#define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
+
+/* Shown before the options and, from \v on, after them. */
+static const char doc[] = "Answers XML-RPC calls at http://" DEFAULT_LISTEN LOOKOUT_PATH
+                          ", and shows on this terminal who is connected and what is printed.\v"
+                          "Try it from another terminal:\n"
+                          "  ./client localhost print hello i/42";
+
+/* What argp knows an option by: its letter, or a number above those of all letters. */
+static int key_of(const struct row *row)
+{
+    return row->letter != 0 ? row->letter : UCHAR_MAX + 1 + (int)(row - rows);
+}
+
+static const struct row *row_of(int key)
+{
+    for (size_t i = 0; i < ROW_COUNT; i++)
+        if (rows[i].kind != HEADING && key_of(&rows[i]) == key)
+            return &rows[i];
+    return NULL;
+}
+
+/* The readers below return -1 for what they cannot read, and LONG_MAX for what no long holds. */
+
+static long read_count(const char *text, char **end)
+{
+    return isdigit((unsigned char)text[0]) ? strtol(text, end, 10) : -1;
+}
+
+static long read_size(const char *text, char **end)
+{
+    long size = read_count(text, end);
+    long unit = 1;
+
+    if (size < 0)
+        return -1;
+    if (**end == 'K' || **end == 'k')
+        unit = 1024;
+    else if (**end == 'M' || **end == 'm')
+        unit = 1024 * 1024;
+    if (unit > 1)
+        (*end)++;
+    return size > LONG_MAX / unit ? LONG_MAX : size * unit;
+}
+
+static long read_duration_ms(const char *text, char **end)
+{
+    /* strtod also takes signs, exponents, hexadecimal, "inf" and "nan". */
+    if (text[strspn(text, "0123456789.")] != '\0')
+        return -1;
+    double ms = strtod(text, end) * 1000;
+    return ms < (double)INT_MAX ? lround(ms) : LONG_MAX;
+}
+
+static long read_number(enum kind kind, const char *text)
+{
+    char *end = NULL;
+    long value = kind == DURATION ? read_duration_ms(text, &end)
+                 : kind == SIZE   ? read_size(text, &end)
+                                  : read_count(text, &end);
+
+    return value >= 0 && end != text && *end == '\0' ? value : -1;
+}
+
+static int set_number(const struct row *row, long *field, const char *text)
+{
+    long value = read_number(row->kind, text);
+
+    if (value < read_number(row->kind, row->min) || value > read_number(row->kind, row->max))
+        return -1;
+    *field = value;
+    return 0;
+}
+
+static int set_level(int *field, const char *name)
+{
+    int level = log_level_by_name(name);
+
+    if (level < 0)
+        return -1;
+    *field = level;
+    return 0;
+}
+
+static int add_item(struct options_list *list, const char *item)
+{
+    if (item[0] == '\0')
+        return -1;
+    const char **items = reallocarray(list->items, list->count + 1, sizeof(items[0]));
+    if (items == NULL)
+        fatal("no memory for the command line");
+    items[list->count] = item;
+    list->items = items;
+    list->count++;
+    return 0;
+}
+
+/* Sets the row's field to what was typed. -1 when the row does not take it. */
+static int set_field(const struct row *row, struct options *options, const char *text)
+{
+    void *field = (char *)options + row->field;
+
+    switch (row->kind) {
+    case FLAG:
+        *(bool *)field = true;
+        return 0;
+    case LIST:
+        return add_item(field, text);
+    case LEVEL:
+        return set_level(field, text);
+    default:
+        return set_number(row, field, text);
+    }
+}
+
+/* Says what the row would have taken, and ends the program. */
+static void refuse(const struct row *row, const char *text, const struct argp_state *state)
+{
+    static const char *const nouns[] = {
+        [COUNT] = "a whole number", [SIZE] = "a size", [DURATION] = "a number of seconds"};
+
+    if (row->kind == LIST)
+        argp_error(state, "--%s takes %s, not '%s'", row->name, row->argument, text);
+    else if (row->kind == LEVEL)
+        argp_error(state, "--%s takes error, warning, info or debug, not '%s'", row->name, text);
+    else
+        argp_error(state, "--%s takes %s from %s to %s, not '%s'", row->name, nouns[row->kind],
+                   row->min, row->max, text);
+}
+
+static void show_version(void)
+{
+    unsigned major, minor, point;
+    XML_Expat_Version expat = XML_ExpatVersionInfo();
+
+    xmlrpc_version(&major, &minor, &point);
+    printf("%s %s (xmlrpc-c %u.%u.%u, expat %d.%d.%d)\n", LOOKOUT_NAME, LOOKOUT_VERSION, major,
+           minor, point, expat.major, expat.minor, expat.micro);
+}
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+    const struct row *row = row_of(key);
+
+    if (key == ARGP_KEY_ARG)
+        argp_error(state, "only options are taken, not '%s'", argument);
+    if (row == NULL)
+        return ARGP_ERR_UNKNOWN;
+    switch (row->kind) {
+    case HELP:
+        argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
+        break;
+    case USAGE:
+        argp_state_help(state, stdout, ARGP_HELP_USAGE | ARGP_HELP_EXIT_OK);
+        break;
+    case VERSION:
+        show_version();
+        exit(EXIT_SUCCESS);
+    default:
+        if (set_field(row, state->input, argument) < 0)
+            refuse(row, argument, state);
+    }
+    return 0;
+}
+
+/* Adds the default to an option's help. argp frees what is returned when it is not `text`. */
+static char *add_default(int key, const char *text, void *input)
+{
+    const struct row *row = row_of(key);
+    char *whole = NULL;
+
+    (void)input;
+    if (row != NULL && row->initial != NULL &&
+        asprintf(&whole, "%s (default: %s)", text, row->initial) >= 0)
+        return whole;
+    return (char *)text; /* argp, whose type it is, does not write to it */
+}
+
+static void describe_rows(struct argp_option described[ROW_COUNT + 1])
+{
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        const struct row *row = &rows[i];
+        bool heading = row->kind == HEADING;
+        described[i] = (struct argp_option){
+            .name = row->name,
+            .key = heading ? 0 : key_of(row),
+            .arg = row->argument,
+            .flags = !heading && row->name == NULL ? OPTION_ALIAS : 0,
+            .doc = row->help,
+            .group = row->kind >= HELP ? -1 : 0, /* last; 0: as the heading above */
+        };
+    }
+    described[ROW_COUNT] = (struct argp_option){0};
+}
+
+static long default_threads(void)
+{
+    long threads = 2 * sysconf(_SC_NPROCESSORS_ONLN);
+
+    return threads < 4 ? 4 : threads > 1024 ? 1024 : threads;
+}
+
+void options_parse(struct options *options, int argc, char **argv)
+{
+    struct argp_option described[ROW_COUNT + 1];
+    struct argp argp = {described, parse_option, .doc = doc, .help_filter = add_default};
+
+    describe_rows(described);
+    *options = (struct options){.threads = default_threads()};
+    for (size_t i = 0; i < ROW_COUNT; i++)
+        if (rows[i].initial != NULL && rows[i].kind != LIST)
+            set_field(&rows[i], options, rows[i].initial);
+
+    argp_err_exit_status = 2; /* a variable of argp's: there is no other way to say it */
+    error_t error = argp_parse(&argp, argc, argv, ARGP_NO_HELP, NULL, options);
+    if (error != 0)
+        fatal("cannot read the command line: %s", strerror(error));
+
+    if (options->listen.count == 0) /* what is given takes its place */
+        add_item(&options->listen, DEFAULT_LISTEN);
+}
+
+void options_free(struct options *options)
+{
+    free(options->listen.items);
+    free(options->allow_hosts.items);
+    options->listen = options->allow_hosts = (struct options_list){0};
+}

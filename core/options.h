@@ -1,0 +1,50 @@
+/*
+ * options: the server's command line. One table in options.c feeds the parser and --help.
+ *
+ * Filled once at start, read only afterwards.
+ */
+#ifndef LOOKOUT_OPTIONS_H
+#define LOOKOUT_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define LOOKOUT_NAME         "lookout"
+#define LOOKOUT_VERSION      "0.1.0"
+#define LOOKOUT_DEFAULT_PORT "18812"
+#define LOOKOUT_PATH         "/RPC2"
+
+/* A list of strings that live as long as the program: pointers into argv. */
+struct options_list {
+    const char **items;
+    size_t count;
+};
+
+struct options {
+    struct options_list listen;      /* "HOST:PORT", "[HOST]:PORT", "HOST" or ":PORT" */
+    bool allow_remote;               /* addresses other than loopback may be listened on */
+    long threads;                    /* workers: how many methods run at once */
+    long max_connections;            /* open at once; past it 503 */
+    long max_body;                   /* bytes of a request's body; past it 413 */
+    long max_head;                   /* bytes of a request's head; past it 431 */
+    long keepalive_ms;               /* an idle connection is closed after this */
+    long request_timeout_ms;         /* whole head, whole body, whole response: each within this */
+    long max_depth;                  /* XML elements inside one another */
+    long max_elements;               /* XML elements of a request */
+    long max_multicall;              /* calls in one system.multicall */
+    struct options_list allow_hosts; /* names, besides IP addresses and localhost, for Host */
+    bool validator;                  /* serve validator1.* */
+    bool quiet;                      /* show nothing but where the server listens */
+    int log_level;                   /* enum log_level */
+};
+
+/*
+ * Parses the command line into `options`, defaults first. Ends the program after --help, --version
+ * (status 0) and after a mistake, which it explains (status 2).
+ */
+void options_parse(struct options *options, int argc, char **argv);
+
+/* Frees the lists. */
+void options_free(struct options *options);
+
+#endif

@@ -1,0 +1,593 @@
+/* Tests of core/display: nothing is lost in silence, and nobody waits for a terminal. */
+#include "core/display.h"
+
+#include "core/text.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <pty.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define ENOUGH_MS      10000 /* patience of tests whose reader reads */
+#define WATCHDOG_S     120   /* a test that hangs fails by SIGALRM */
+#define SENDERS        8
+#define LINES_A_SENDER 2000 /* 8 × 2,000 lines of up to 60 bytes fit in the queue */
+
+/* A display on a pipe; the test holds the end that is read. */
+struct terminal {
+    struct display *display;
+    int fd; /* where the display writes */
+    int reader;
+    struct text seen; /* what was read so far */
+};
+
+static void open_terminal(struct terminal *terminal)
+{
+    int ends[2];
+
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    terminal->reader = ends[0];
+    terminal->fd = ends[1];
+    terminal->display = display_new(terminal->fd);
+    assert_non_null(terminal->display);
+    text_init(&terminal->seen);
+}
+
+/* Reads once, waiting for it. False at the end. */
+static bool read_more(struct terminal *terminal)
+{
+    char bytes[65536];
+    ssize_t length = read(terminal->reader, bytes, sizeof(bytes));
+
+    if (length > 0)
+        text_append(&terminal->seen, bytes, (size_t)length);
+    return length > 0;
+}
+
+static void read_until(struct terminal *terminal, const char *wanted)
+{
+    size_t from = 0, overlap = strlen(wanted);
+
+    text_append(&terminal->seen, NULL, 0);
+    while (strstr(terminal->seen.bytes + from, wanted) == NULL) {
+        from = terminal->seen.length > overlap ? terminal->seen.length - overlap : 0;
+        assert_true(read_more(terminal));
+    }
+}
+
+static void *read_to_end(void *argument)
+{
+    while (read_more(argument))
+        continue;
+    return NULL;
+}
+
+/* Frees the display while a thread reads, so that `seen` has all that was shown. */
+static void finish(struct terminal *terminal)
+{
+    pthread_t reader;
+
+    assert_int_equal(pthread_create(&reader, NULL, read_to_end, terminal), 0);
+    display_free(terminal->display, ENOUGH_MS);
+    close(terminal->fd);
+    pthread_join(reader, NULL);
+    close(terminal->reader);
+    assert_false(terminal->seen.failed);
+}
+
+static void show(struct display *display, const char *lines)
+{
+    display_lines(display, lines, strlen(lines));
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* --- what is shown --- */
+
+struct sender {
+    struct display *display;
+    int number;
+    pthread_t thread;
+};
+
+/* Sends numbered lines, one to three of them at a time, of many lengths. */
+static void *send_lines(void *argument)
+{
+    const struct sender *sender = argument;
+    char lines[256];
+    size_t length = 0;
+
+    for (int i = 0; i < LINES_A_SENDER; i++) {
+        length +=
+            (size_t)snprintf(lines + length, sizeof(lines) - length, "sender %d line %d %.*s\n",
+                             sender->number, i, i % 32, "abcdefghijklmnopqrstuvwxyz012345");
+        if (i % 3 == 0 || i == LINES_A_SENDER - 1) {
+            display_lines(sender->display, lines, length);
+            length = 0;
+        }
+    }
+    return NULL;
+}
+
+static void start_senders(struct sender senders[SENDERS], struct display *display)
+{
+    for (int i = 0; i < SENDERS; i++) {
+        senders[i] = (struct sender){.display = display, .number = i};
+        assert_int_equal(pthread_create(&senders[i].thread, NULL, send_lines, &senders[i]), 0);
+    }
+}
+
+static void join_senders(struct sender senders[SENDERS])
+{
+    for (int i = 0; i < SENDERS; i++)
+        pthread_join(senders[i].thread, NULL);
+}
+
+/* Takes one line of send_lines from `text`, which must be its sender's next; returns the rest. */
+static char *check_sent_line(char *text, int next[SENDERS])
+{
+    int number, line, used = 0;
+
+    assert_int_equal(sscanf(text, "sender %d line %d%n", &number, &line, &used), 2);
+    assert_in_range(number, 0, SENDERS - 1);
+    assert_int_equal(line, next[number]);
+    next[number]++;
+    text += used;
+    assert_int_equal(*text++, ' ');
+    assert_memory_equal(text, "abcdefghijklmnopqrstuvwxyz012345", (size_t)(line % 32));
+    text += line % 32;
+    assert_int_equal(*text, '\n');
+    return text + 1;
+}
+
+static void lines_of_many_threads_arrive_whole_and_in_each_threads_order(void **state)
+{
+    (void)state;
+    struct terminal terminal;
+    struct sender senders[SENDERS];
+    int next[SENDERS] = {0};
+
+    open_terminal(&terminal);
+    start_senders(senders, terminal.display);
+    join_senders(senders);
+    finish(&terminal);
+
+    for (char *text = terminal.seen.bytes; *text != '\0';)
+        text = check_sent_line(text, next);
+    for (int i = 0; i < SENDERS; i++)
+        assert_int_equal(next[i], LINES_A_SENDER);
+    text_free(&terminal.seen);
+}
+
+#define OTHER_LINE "somebody else\n"
+
+static void *write_beside(void *argument)
+{
+    const struct terminal *terminal = argument;
+
+    for (int i = 0; i < LINES_A_SENDER; i++)
+        if (write(terminal->fd, OTHER_LINE, strlen(OTHER_LINE)) < 0)
+            break; /* the count of lines will tell */
+    return NULL;
+}
+
+static void lines_stay_whole_beside_another_writer_to_the_pipe(void **state)
+{
+    (void)state;
+    struct terminal terminal;
+    struct sender senders[SENDERS];
+    pthread_t other;
+    int next[SENDERS] = {0}, others = 0;
+
+    open_terminal(&terminal);
+    /* Nobody reads until all is queued: the writer then has batches of many pieces. */
+    start_senders(senders, terminal.display);
+    join_senders(senders);
+    assert_int_equal(pthread_create(&other, NULL, write_beside, &terminal), 0);
+    while (terminal.seen.length < 65536)
+        assert_true(read_more(&terminal));
+    pthread_t reader;
+    assert_int_equal(pthread_create(&reader, NULL, read_to_end, &terminal), 0);
+    pthread_join(other, NULL);
+    display_free(terminal.display, ENOUGH_MS);
+    close(terminal.fd);
+    pthread_join(reader, NULL);
+    close(terminal.reader);
+
+    for (char *text = terminal.seen.bytes; *text != '\0';) {
+        if (strncmp(text, OTHER_LINE, strlen(OTHER_LINE)) == 0) {
+            text += strlen(OTHER_LINE);
+            others++;
+        } else {
+            text = check_sent_line(text, next);
+        }
+    }
+    assert_int_equal(others, LINES_A_SENDER);
+    for (int i = 0; i < SENDERS; i++)
+        assert_int_equal(next[i], LINES_A_SENDER);
+    text_free(&terminal.seen);
+}
+
+static void each_line_is_shown_before_another_is_sent(void **state)
+{
+    (void)state;
+    struct terminal terminal;
+    char line[32];
+
+    open_terminal(&terminal);
+    for (int i = 0; i < 2000; i++) { /* a wake-up lost once hangs here */
+        snprintf(line, sizeof(line), "line %d\n", i);
+        show(terminal.display, line);
+        read_until(&terminal, line);
+        text_clear(&terminal.seen);
+    }
+    finish(&terminal);
+    text_free(&terminal.seen);
+}
+
+/* A line of 20,000 bytes, five times PIPE_BUF, between two short ones. */
+static void make_long_lines(struct text *lines)
+{
+    text_init(lines);
+    text_add(lines, "before\n");
+    for (int i = 0; i < 2000; i++)
+        text_printf(lines, "%09d ", i);
+    text_add(lines, "\nbehind\n");
+    assert_false(lines->failed);
+}
+
+static void a_line_longer_than_a_pipe_takes_at_once_arrives_whole(void **state)
+{
+    (void)state;
+    struct terminal terminal;
+    struct text lines;
+
+    make_long_lines(&lines);
+    open_terminal(&terminal);
+    display_lines(terminal.display, lines.bytes, lines.length);
+    finish(&terminal);
+    assert_string_equal(terminal.seen.bytes, lines.bytes);
+    text_free(&terminal.seen);
+    text_free(&lines);
+}
+
+static void a_regular_file_takes_all_lines(void **state)
+{
+    (void)state;
+    struct text lines;
+    char found[32768] = {0};
+    FILE *file = tmpfile();
+    struct display *display = display_new(fileno(file));
+
+    make_long_lines(&lines);
+    assert_non_null(display);
+    display_lines(display, lines.bytes, lines.length);
+    display_free(display, ENOUGH_MS);
+    assert_int_equal(pread(fileno(file), found, sizeof(found) - 1, 0), lines.length);
+    assert_string_equal(found, lines.bytes);
+    fclose(file);
+    text_free(&lines);
+}
+
+static void a_descriptor_that_others_made_non_blocking_loses_nothing(void **state)
+{
+    (void)state;
+    struct terminal terminal;
+    struct sender senders[SENDERS];
+    int next[SENDERS] = {0};
+
+    open_terminal(&terminal);
+    assert_int_equal(fcntl(terminal.fd, F_SETFL, O_WRONLY | O_NONBLOCK), 0);
+    start_senders(senders, terminal.display); /* more than the pipe holds, and nobody reads yet */
+    join_senders(senders);
+    finish(&terminal);
+    for (char *text = terminal.seen.bytes; *text != '\0';)
+        text = check_sent_line(text, next);
+    for (int i = 0; i < SENDERS; i++)
+        assert_int_equal(next[i], LINES_A_SENDER);
+    text_free(&terminal.seen);
+}
+
+/* --- what is not shown --- */
+
+#define GAP_END " not shown: the terminal did not keep up\n"
+
+/*
+ * Reads lines "N …" that count up from 0, with notices that tell how many are missing where they
+ * stand; returns how many were sent by that account. `missing` is how many the notices tell of.
+ */
+static unsigned long account_for(char *text, unsigned long *missing)
+{
+    unsigned long next = 0, number;
+
+    *missing = 0;
+    while (*text != '\0') {
+        char *end = strchr(text, '\n');
+        assert_non_null(end);
+        if (sscanf(text, "… %lu line", &number) == 1) {
+            *missing += number;
+            next += number;
+        } else {
+            assert_int_equal(sscanf(text, "%lu ", &number), 1);
+            assert_int_equal(number, next);
+            next++;
+        }
+        text = end + 1;
+    }
+    return next;
+}
+
+static void lines_missing_while_nobody_reads_are_counted_where_they_are_missing(void **state)
+{
+    (void)state;
+    struct terminal terminal;
+    char line[128];
+    unsigned long sent = 0, missing;
+
+    open_terminal(&terminal);
+    for (; sent < 40000; sent++) { /* 4 MB: more than the pipe, the batch and the queue hold */
+        /* Of many lengths: a short one could fit where a long one did not. */
+        snprintf(line, sizeof(line), "%lu %0*d\n", sent, 60 + (int)(sent * 37 % 60), 0);
+        show(terminal.display, line); /* nobody reads: a display that waits hangs here */
+    }
+    read_until(&terminal, GAP_END);
+    snprintf(line, sizeof(line), "%lu last\n", sent++);
+    show(terminal.display, line);
+    read_until(&terminal, line);
+    finish(&terminal);
+
+    assert_int_equal(account_for(terminal.seen.bytes, &missing), sent);
+    assert_true(missing > 0);
+    text_free(&terminal.seen);
+}
+
+static void no_line_of_many_threads_is_missing_from_the_count(void **state)
+{
+    (void)state;
+    const unsigned long sent = 12UL * SENDERS * LINES_A_SENDER;
+    struct terminal terminal;
+    struct sender senders[SENDERS];
+    unsigned long shown = 0, missing = 0, number;
+
+    open_terminal(&terminal);
+    for (int round = 0; round < 12; round++) { /* 7 MB in all, read only every fourth time */
+        start_senders(senders, terminal.display);
+        join_senders(senders);
+        if (round % 4 == 3)
+            assert_true(read_more(&terminal));
+    }
+    finish(&terminal);
+
+    for (char *text = terminal.seen.bytes; *text != '\0'; text = strchr(text, '\n') + 1) {
+        if (sscanf(text, "… %lu line", &number) == 1)
+            missing += number;
+        else
+            shown += strncmp(text, "sender ", strlen("sender ")) == 0;
+    }
+    assert_true(missing > 0);
+    assert_int_equal(shown + missing, sent);
+    text_free(&terminal.seen);
+}
+
+static void lines_larger_than_the_queue_are_counted_not_shown(void **state)
+{
+    (void)state;
+    struct terminal terminal;
+    char *lines = malloc(DISPLAY_QUEUE_SIZE + 1);
+
+    assert_non_null(lines);
+    memset(lines, 'x', DISPLAY_QUEUE_SIZE + 1);
+    lines[DISPLAY_QUEUE_SIZE] = '\n';
+    open_terminal(&terminal);
+    display_lines(terminal.display, lines, DISPLAY_QUEUE_SIZE + 1);
+    read_until(&terminal, "… 1 line was" GAP_END);
+    lines[10] = lines[20] = '\n';
+    display_lines(terminal.display, lines, DISPLAY_QUEUE_SIZE + 1);
+    read_until(&terminal, "… 3 lines were" GAP_END);
+    finish(&terminal);
+    assert_string_equal(terminal.seen.bytes, "… 1 line was" GAP_END "… 3 lines were" GAP_END);
+    text_free(&terminal.seen);
+    free(lines);
+}
+
+static void lines_that_just_fill_the_queue_are_shown(void **state)
+{
+    (void)state;
+    struct terminal terminal;
+    char *lines = malloc(DISPLAY_QUEUE_SIZE);
+
+    assert_non_null(lines);
+    memset(lines, 'x', DISPLAY_QUEUE_SIZE);
+    lines[DISPLAY_QUEUE_SIZE - 1] = '\n';
+    open_terminal(&terminal);
+    display_lines(terminal.display, lines, DISPLAY_QUEUE_SIZE);
+    finish(&terminal);
+    assert_int_equal(terminal.seen.length, DISPLAY_QUEUE_SIZE);
+    assert_memory_equal(terminal.seen.bytes, lines, DISPLAY_QUEUE_SIZE);
+    text_free(&terminal.seen);
+    free(lines);
+}
+
+/* --- freeing --- */
+
+/* Queues more than a pipe or a terminal holds, in lines of 77 bytes, which divide no page. */
+static void queue_much(struct display *display)
+{
+    char line[78];
+
+    snprintf(line, sizeof(line), "%076d", 0);
+    line[76] = '\n';
+    for (int i = 0; i < 5000; i++)
+        display_lines(display, line, 77);
+}
+
+static void await_room_gone(int fd)
+{
+    struct pollfd room = {.fd = fd, .events = POLLOUT};
+
+    while (poll(&room, 1, 0) > 0)
+        sched_yield();
+}
+
+static void assert_freed_within(struct display *display, int patience_ms)
+{
+    int64_t start = now_ms();
+
+    display_free(display, patience_ms);
+    assert_in_range(now_ms() - start, patience_ms, patience_ms + 2000); /* a loaded machine's */
+}
+
+static void free_gives_up_on_a_pipe_that_nobody_reads(void **state)
+{
+    (void)state;
+    struct terminal terminal;
+    int held;
+
+    open_terminal(&terminal);
+    queue_much(terminal.display);
+    await_room_gone(terminal.fd);
+    assert_freed_within(terminal.display, 100);
+
+    assert_int_equal(ioctl(terminal.reader, FIONREAD, &held), 0);
+    close(terminal.fd);
+    read_to_end(&terminal); /* ends when the writer, left behind, has closed its descriptor */
+    assert_int_equal(terminal.seen.length, held);
+    close(terminal.reader);
+    text_free(&terminal.seen);
+}
+
+static void free_gives_up_on_a_terminal_that_took_half_a_line(void **state)
+{
+    (void)state;
+    int master, slave;
+    char bytes[4096];
+
+    assert_int_equal(openpty(&master, &slave, NULL, NULL, NULL), 0);
+    struct display *display = display_new(slave);
+    assert_non_null(display);
+    queue_much(display);
+    assert_freed_within(display, 100);
+
+    close(slave);
+    while (read(master, bytes, sizeof(bytes)) > 0) /* EIO when the writer, too, has closed it */
+        continue;
+    assert_int_equal(errno, EIO);
+    close(master);
+}
+
+static void free_without_patience_does_not_wait(void **state)
+{
+    (void)state;
+    struct terminal terminal;
+
+    open_terminal(&terminal);
+    queue_much(terminal.display);
+    await_room_gone(terminal.fd);
+    assert_freed_within(terminal.display, 0);
+    close(terminal.fd);
+    read_to_end(&terminal);
+    close(terminal.reader);
+    text_free(&terminal.seen);
+}
+
+static void free_with_nothing_queued_returns_at_once(void **state)
+{
+    (void)state;
+    struct terminal terminal;
+    int64_t start = now_ms();
+
+    open_terminal(&terminal);
+    display_free(terminal.display, ENOUGH_MS);
+    assert_true(now_ms() - start < ENOUGH_MS / 2);
+    close(terminal.fd);
+    assert_false(read_more(&terminal));
+    close(terminal.reader);
+    text_free(&terminal.seen);
+}
+
+/* --- errors --- */
+
+static void a_closed_reader_is_told_of_once_on_stderr(void **state)
+{
+    (void)state;
+    struct terminal terminal;
+    int saved = dup(STDERR_FILENO), log[2];
+    char told[1024] = {0};
+
+    open_terminal(&terminal);
+    close(terminal.reader);
+    assert_int_equal(pipe2(log, O_CLOEXEC), 0);
+    dup2(log[1], STDERR_FILENO);
+    close(log[1]);
+    show(terminal.display, "first\n");
+    ssize_t length = read(log[0], told, sizeof(told) - 1); /* waits until the writer has noticed */
+    show(terminal.display, "second\n");
+    display_free(terminal.display, ENOUGH_MS);
+    dup2(saved, STDERR_FILENO);
+
+    assert_true(length > 0);
+    assert_non_null(strstr(told, "lookout: warning: "));
+    assert_non_null(strstr(told, "Broken pipe"));
+    assert_ptr_equal(strchr(told, '\n'), told + length - 1);
+    assert_int_equal(read(log[0], told, sizeof(told)), 0); /* no more, and no second line */
+    close(log[0]);
+    close(saved);
+    close(terminal.fd);
+}
+
+static void a_descriptor_that_is_none_makes_no_display(void **state)
+{
+    (void)state;
+    int ends[2];
+
+    assert_int_equal(pipe(ends), 0);
+    close(ends[0]);
+    close(ends[1]);
+    assert_null(display_new(ends[1]));
+    display_free(NULL, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lines_of_many_threads_arrive_whole_and_in_each_threads_order),
+        cmocka_unit_test(lines_stay_whole_beside_another_writer_to_the_pipe),
+        cmocka_unit_test(each_line_is_shown_before_another_is_sent),
+        cmocka_unit_test(a_line_longer_than_a_pipe_takes_at_once_arrives_whole),
+        cmocka_unit_test(a_regular_file_takes_all_lines),
+        cmocka_unit_test(a_descriptor_that_others_made_non_blocking_loses_nothing),
+        cmocka_unit_test(lines_missing_while_nobody_reads_are_counted_where_they_are_missing),
+        cmocka_unit_test(no_line_of_many_threads_is_missing_from_the_count),
+        cmocka_unit_test(lines_larger_than_the_queue_are_counted_not_shown),
+        cmocka_unit_test(lines_that_just_fill_the_queue_are_shown),
+        cmocka_unit_test(free_gives_up_on_a_pipe_that_nobody_reads),
+        cmocka_unit_test(free_gives_up_on_a_terminal_that_took_half_a_line),
+        cmocka_unit_test(free_without_patience_does_not_wait),
+        cmocka_unit_test(free_with_nothing_queued_returns_at_once),
+        cmocka_unit_test(a_closed_reader_is_told_of_once_on_stderr),
+        cmocka_unit_test(a_descriptor_that_is_none_makes_no_display),
+    };
+    signal(SIGPIPE, SIG_IGN); /* as the server does */
+    alarm(WATCHDOG_S);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
