@@ -1,0 +1,41 @@
+/*
+ * abyss: one worker's Abyss server, run over one request at a time.
+ *
+ * The request comes whole and in canonical form; the response is gathered in memory. So Abyss
+ * never waits for a client, and never sees a byte of HTTP that a client chose. An abyss belongs to
+ * one thread.
+ */
+#ifndef LOOKOUT_ABYSS_H
+#define LOOKOUT_ABYSS_H
+
+#include "core/call.h"
+#include "core/request.h"
+#include "core/text.h"
+
+struct abyss;
+
+/*
+ * Prepares the library: once, before any thread. 0; or -1, having logged that the library at run
+ * time is not the release that this program was built for.
+ */
+int abyss_start(const struct options *options);
+void abyss_stop(void);
+
+/* A server for one worker, calling the methods of `registry`. NULL when memory is lacking. */
+struct abyss *abyss_new(const struct registry *registry, const struct options *options);
+void abyss_free(struct abyss *abyss);
+
+enum abyss_outcome {
+    ABYSS_FAILED, /* no response could be made */
+    ABYSS_CLOSE,  /* the response says that the connection will be closed */
+    ABYSS_KEEP,   /* the response says that it will be kept */
+};
+
+/*
+ * Runs the complete `request` whose bytes start at `bytes`, as the call `call`, and appends the
+ * whole HTTP response to `response`. `keep_alive`: the connection may be kept.
+ */
+enum abyss_outcome abyss_run(struct abyss *abyss, const struct request *request, const char *bytes,
+                             struct call *call, bool keep_alive, struct text *response);
+
+#endif

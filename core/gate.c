@@ -1,0 +1,472 @@
+/* Worker threads on one epoll, and the keeper of time. */
+#include "core/gate.h"
+#include "core/abyss.h"
+#include "core/clock.h"
+#include "core/exchange.h"
+#include "core/log.h"
+#include "core/registry.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdalign.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+/* In place of a connection's index in an event's data; indexes stay far below. */
+#define EVENT_OF_LISTENER UINT64_C(0xffffffff)
+#define EVENT_OF_EXIT     UINT64_C(0xfffffffe)
+
+/*
+ * For methods, on threads of ours (Abyss's own stack sizes do not count). libxmlrpc recurses once
+ * for each level of XML, and the sanitizers' frames are several times as large.
+ */
+#define WORKER_STACK_SIZE ((size_t)1 << 20)
+
+/* How long all workers may have been busy before the keeper accepts in their place. */
+#define WATCH_MS 10
+
+/* How long nothing is accepted after the system had no descriptor or memory for a connection. */
+#define ACCEPT_PAUSE_MS 100
+
+/* A pause so long after the last one is news. */
+#define ACCEPT_NEWS_MS 5000
+
+/* Connections the keeper accepts, and deadlines it takes, before it looks at the other again. */
+#define KEEPER_BATCH 256
+
+/* While it stops: how often idle connections are looked for. */
+#define SWEEP_MS 10
+
+struct worker {
+    struct gate *gate;
+    struct abyss *abyss;
+    struct exchange *exchange;
+    pthread_t thread;
+    /* Written by the worker at each turn and read by the keeper: on a cache line of its own. */
+    alignas(64) atomic_bool busy;
+};
+
+struct gate {
+    const struct options *options;
+    const struct listeners *listeners;
+    struct exchange_shared shared;
+    int exit_fd;            /* an eventfd: readable when the workers shall end */
+    struct worker *workers; /* the options' number of them */
+    size_t workers_started; /* written by the thread that starts and stops */
+    bool keeper_started;    /* likewise */
+    pthread_t keeper;
+    struct exchange *keepers;  /* the keeper's exchange */
+    struct exchange *sweepers; /* that of the thread that stops */
+    atomic_bool watching;      /* the keeper looks at the workers every WATCH_MS */
+    atomic_bool keeper_ends;
+    _Atomic int64_t accept_resumes_ms; /* 0: it is not paused */
+    _Atomic int64_t accept_paused_ms;  /* when it was paused last */
+    pthread_mutex_t lock;              /* guards running */
+    pthread_cond_t ended;              /* with the lock: a thread has ended */
+    size_t running;                    /* threads that have not ended */
+};
+
+static void wake_keeper(struct gate *gate)
+{
+    eventfd_write(gate->shared.wake_keeper_fd, 1);
+}
+
+static int watch_listeners(struct gate *gate)
+{
+    for (size_t i = 0; i < gate->listeners->count; i++) {
+        struct epoll_event event = {.events = EPOLLIN, .data.u64 = EVENT_OF_LISTENER << 32 | i};
+        int fd = gate->listeners->items[i].fd;
+        if (epoll_ctl(gate->shared.epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void unwatch_listeners(struct gate *gate)
+{
+    for (size_t i = 0; i < gate->listeners->count; i++)
+        epoll_ctl(gate->shared.epoll_fd, EPOLL_CTL_DEL, gate->listeners->items[i].fd, NULL);
+}
+
+/* Descriptors or memory ran out: whoever notices first stops the accepting for a while. */
+static void pause_accepting(struct gate *gate, int error)
+{
+    int64_t now_ms = clock_monotonic_ms(), running = 0;
+    if (!atomic_compare_exchange_strong(&gate->accept_resumes_ms, &running,
+                                        now_ms + ACCEPT_PAUSE_MS))
+        return;
+    unwatch_listeners(gate);
+    if (now_ms - atomic_exchange(&gate->accept_paused_ms, now_ms) > ACCEPT_NEWS_MS)
+        log_warn("cannot accept connections for now: %s; will go on trying", strerror(error));
+    wake_keeper(gate);
+}
+
+static void resume_accepting(struct gate *gate)
+{
+    if (atomic_load(&gate->shared.stopping))
+        return;
+    watch_listeners(gate);
+    atomic_store(&gate->accept_resumes_ms, 0);
+}
+
+/* True when there may be more to accept. */
+static bool accept_one(struct gate *gate, struct exchange *exchange, size_t listener)
+{
+    int error = exchange_accept(exchange, gate->listeners->items[listener].fd);
+    switch (error) {
+    case 0:
+        return true;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+        pause_accepting(gate, error);
+        return false;
+    default: /* EAGAIN; or that connection's own trouble, such as ECONNABORTED */
+        return false;
+    }
+}
+
+static void handle_event(struct worker *worker, const struct epoll_event *event)
+{
+    struct gate *gate = worker->gate;
+    uint64_t subject = event->data.u64 >> 32;
+    uint32_t detail = (uint32_t)event->data.u64;
+    if (subject == EVENT_OF_LISTENER) {
+        accept_one(gate, worker->exchange, detail);
+        return;
+    }
+    struct connection *connection =
+        connections_at(gate->shared.house->connections, (uint32_t)subject);
+    bool at_end = event->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR);
+    if (connection && connection_claim_for_event(connection, detail))
+        exchange_go_on(worker->exchange, connection, at_end);
+}
+
+/* Says that this worker is busy, and makes sure that the keeper knows that somebody is. */
+static void become_busy(struct worker *worker)
+{
+    struct gate *gate = worker->gate;
+    atomic_store(&worker->busy, true);
+    if (!atomic_load(&gate->watching) && !atomic_exchange(&gate->watching, true))
+        wake_keeper(gate);
+}
+
+static void end_thread(struct gate *gate)
+{
+    pthread_mutex_lock(&gate->lock);
+    gate->running--;
+    pthread_cond_signal(&gate->ended);
+    pthread_mutex_unlock(&gate->lock);
+}
+
+static void *run_worker(void *argument)
+{
+    struct worker *worker = argument;
+    for (;;) {
+        struct epoll_event event;
+        int count = epoll_wait(worker->gate->shared.epoll_fd, &event, 1, -1);
+        if (count < 1)
+            continue;
+        if (event.data.u64 >> 32 == EVENT_OF_EXIT)
+            break;
+        become_busy(worker);
+        handle_event(worker, &event);
+        atomic_store_explicit(&worker->busy, false, memory_order_release);
+    }
+    end_thread(worker->gate);
+    return NULL;
+}
+
+static bool all_busy(struct gate *gate)
+{
+    for (size_t i = 0; i < gate->workers_started; i++)
+        if (!atomic_load(&gate->workers[i].busy))
+            return false;
+    return true;
+}
+
+static void accept_for_workers(struct gate *gate)
+{
+    for (size_t i = 0; i < gate->listeners->count; i++)
+        for (int n = 0; n < KEEPER_BATCH && atomic_load(&gate->accept_resumes_ms) == 0; n++)
+            if (!accept_one(gate, gate->keepers, i))
+                break;
+}
+
+static void look_at_workers(struct gate *gate)
+{
+    if (atomic_load(&gate->shared.stopping))
+        return;
+    if (all_busy(gate)) {
+        accept_for_workers(gate);
+        return;
+    }
+    atomic_store(&gate->watching, false);
+    /* One that became busy before it could see this store relied on us to go on watching. */
+    if (all_busy(gate))
+        atomic_store(&gate->watching, true);
+}
+
+static void expire_due(struct gate *gate)
+{
+    static const enum connection_state states[] = {CONNECTION_IDLE, CONNECTION_WRITING,
+                                                   CONNECTION_CLOSING};
+    struct connection *due[KEEPER_BATCH];
+    size_t count = timers_due(gate->shared.timers, clock_monotonic_ms(), due, KEEPER_BATCH);
+    for (size_t i = 0; i < count; i++)
+        for (size_t s = 0; s < sizeof(states) / sizeof(states[0]); s++)
+            if (connection_claim_in(due[i], states[s])) {
+                exchange_expire(gate->keepers, due[i], states[s]);
+                break;
+            }
+}
+
+/* Milliseconds until the keeper has something to do; -1: until it is woken. */
+static int time_to_next(struct gate *gate)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    int64_t next_ms = timers_next_ms(gate->shared.timers);
+    int64_t resumes_ms = atomic_load(&gate->accept_resumes_ms);
+    if (resumes_ms != 0 && resumes_ms < next_ms)
+        next_ms = resumes_ms;
+    if (atomic_load(&gate->watching) && now_ms + WATCH_MS < next_ms)
+        next_ms = now_ms + WATCH_MS;
+    if (next_ms == NO_DEADLINE)
+        return -1;
+    int64_t left_ms = next_ms - now_ms;
+    return left_ms < 0 ? 0 : left_ms > INT32_MAX ? INT32_MAX : (int)left_ms;
+}
+
+static void *run_keeper(void *argument)
+{
+    struct gate *gate = argument;
+    int64_t looked_ms = 0;
+    while (!atomic_load(&gate->keeper_ends)) {
+        struct pollfd wake = {.fd = gate->shared.wake_keeper_fd, .events = POLLIN};
+        eventfd_t ignored;
+        if (poll(&wake, 1, time_to_next(gate)) > 0)
+            eventfd_read(gate->shared.wake_keeper_fd, &ignored);
+        expire_due(gate);
+        int64_t now_ms = clock_monotonic_ms();
+        int64_t resumes_ms = atomic_load(&gate->accept_resumes_ms);
+        if (resumes_ms != 0 && resumes_ms <= now_ms)
+            resume_accepting(gate);
+        /* Not at once when woken: workers are to be busy for a while first. */
+        if (atomic_load(&gate->watching) && now_ms - looked_ms >= WATCH_MS) {
+            looked_ms = now_ms;
+            look_at_workers(gate);
+        }
+    }
+    end_thread(gate);
+    return NULL;
+}
+
+static int make_workers(struct gate *gate)
+{
+    size_t count = (size_t)gate->options->threads;
+    gate->workers = aligned_alloc(alignof(struct worker), count * sizeof(*gate->workers));
+    if (!gate->workers)
+        return -1;
+    memset(gate->workers, 0, count * sizeof(*gate->workers));
+    struct registry *registry = gate->shared.house->registry;
+    for (size_t i = 0; i < count; i++) {
+        struct worker *worker = &gate->workers[i];
+        struct registry_stats *stats = registry_stats_new(registry);
+        worker->gate = gate;
+        worker->abyss = abyss_new(registry, gate->options);
+        if (!stats || !worker->abyss)
+            return -1;
+        worker->exchange = exchange_new(&gate->shared, worker->abyss, stats);
+        if (!worker->exchange)
+            return -1;
+    }
+    gate->keepers = exchange_new(&gate->shared, NULL, NULL);
+    gate->sweepers = exchange_new(&gate->shared, NULL, NULL);
+    return gate->keepers && gate->sweepers ? 0 : -1;
+}
+
+static int open_descriptors(struct gate *gate)
+{
+    struct exchange_shared *shared = &gate->shared;
+    shared->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    shared->wake_keeper_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    gate->exit_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (shared->epoll_fd < 0 || shared->wake_keeper_fd < 0 || gate->exit_fd < 0)
+        return -1;
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = EVENT_OF_EXIT << 32};
+    return epoll_ctl(shared->epoll_fd, EPOLL_CTL_ADD, gate->exit_fd, &event);
+}
+
+struct gate *gate_new(const struct options *options, const struct house *house,
+                      const struct listeners *listeners)
+{
+    struct gate *gate = calloc(1, sizeof(*gate));
+    if (!gate) {
+        log_error("no memory for the gate");
+        return NULL;
+    }
+    pthread_mutex_init(&gate->lock, NULL);
+    pthread_cond_init(&gate->ended, NULL);
+    gate->options = options;
+    gate->listeners = listeners;
+    gate->shared.options = options;
+    gate->shared.house = house;
+    gate->shared.rules = (struct request_rules){
+        .max_head = (size_t)options->max_head,
+        .max_body = (size_t)options->max_body,
+        .allowed_hosts = options->allow_hosts.items,
+        .allowed_host_count = options->allow_hosts.count,
+    };
+    gate->shared.epoll_fd = gate->shared.wake_keeper_fd = gate->exit_fd = -1;
+    atomic_store(&gate->accept_paused_ms, INT64_MIN / 2);
+    gate->shared.timers = timers_new(connections_capacity(house->connections));
+    if (open_descriptors(gate) < 0) {
+        log_error("cannot make the server's descriptors: %s", strerror(errno));
+    } else if (!gate->shared.timers || make_workers(gate) < 0) {
+        log_error("no memory for %ld workers; try fewer, with --threads", options->threads);
+    } else {
+        return gate;
+    }
+    gate_free(gate);
+    return NULL;
+}
+
+static void close_open(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
+void gate_free(struct gate *gate)
+{
+    if (!gate)
+        return;
+    for (size_t i = 0; gate->workers && i < (size_t)gate->options->threads; i++) {
+        exchange_free(gate->workers[i].exchange);
+        abyss_free(gate->workers[i].abyss);
+    }
+    free(gate->workers);
+    exchange_free(gate->keepers);
+    exchange_free(gate->sweepers);
+    timers_free(gate->shared.timers);
+    pthread_cond_destroy(&gate->ended);
+    pthread_mutex_destroy(&gate->lock);
+    close_open(gate->shared.epoll_fd);
+    close_open(gate->shared.wake_keeper_fd);
+    close_open(gate->exit_fd);
+    free(gate);
+}
+
+static int start_thread(struct gate *gate, const pthread_attr_t *attributes, pthread_t *thread,
+                        void *(*run)(void *), void *argument)
+{
+    pthread_mutex_lock(&gate->lock);
+    int error = pthread_create(thread, attributes, run, argument);
+    if (error == 0)
+        gate->running++;
+    pthread_mutex_unlock(&gate->lock);
+    return error;
+}
+
+static int start_threads(struct gate *gate)
+{
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, WORKER_STACK_SIZE);
+    int error = 0;
+    for (long i = 0; i < gate->options->threads && error == 0; i++) {
+        struct worker *worker = &gate->workers[i];
+        error = start_thread(gate, &attributes, &worker->thread, run_worker, worker);
+        if (error == 0)
+            gate->workers_started++;
+    }
+    if (error == 0) {
+        error = start_thread(gate, &attributes, &gate->keeper, run_keeper, gate);
+        gate->keeper_started = error == 0;
+    }
+    pthread_attr_destroy(&attributes);
+    return error;
+}
+
+int gate_start(struct gate *gate)
+{
+    int error = start_threads(gate);
+    if (error == 0 && watch_listeners(gate) < 0)
+        error = errno;
+    if (error == 0)
+        return 0;
+    log_error("cannot start %ld workers: %s", gate->options->threads, strerror(error));
+    gate_stop(gate, ACCEPT_PAUSE_MS);
+    return -1;
+}
+
+/* Closes every connection that is in this state now. */
+static void close_all_in(struct gate *gate, enum connection_state state)
+{
+    struct connections *connections = gate->shared.house->connections;
+    uint32_t made = connections_made(connections);
+    for (uint32_t i = 0; i < made; i++) {
+        struct connection *connection = connections_at(connections, i);
+        if (connection_claim_in(connection, state))
+            exchange_close(gate->sweepers, connection);
+    }
+}
+
+/* Waits until the last connection has closed; idle ones, and those that become idle, are closed. */
+static void empty_the_house(struct gate *gate, int64_t until_ms)
+{
+    do
+        close_all_in(gate, CONNECTION_IDLE);
+    while (!connections_await_empty(gate->shared.house->connections, SWEEP_MS) &&
+           clock_monotonic_ms() < until_ms);
+    close_all_in(gate, CONNECTION_WRITING);
+    close_all_in(gate, CONNECTION_CLOSING);
+}
+
+/* Waits until every thread has ended, or the time has come. Returns how many have not. */
+static size_t await_threads(struct gate *gate, int64_t until_ms)
+{
+    const struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
+    int waited = 0;
+    pthread_mutex_lock(&gate->lock);
+    while (gate->running > 0 && waited == 0)
+        waited = pthread_cond_clockwait(&gate->ended, &gate->lock, CLOCK_MONOTONIC, &until);
+    size_t left = gate->running;
+    pthread_mutex_unlock(&gate->lock);
+    return left;
+}
+
+static void join(pthread_t thread, bool has_ended)
+{
+    if (has_ended)
+        pthread_join(thread, NULL);
+    else
+        pthread_tryjoin_np(thread, NULL);
+}
+
+size_t gate_stop(struct gate *gate, int64_t patience_ms)
+{
+    int64_t until_ms = clock_monotonic_ms() + patience_ms;
+    atomic_store(&gate->shared.stopping, true);
+    unwatch_listeners(gate);
+    for (size_t i = 0; i < gate->listeners->count; i++)
+        shutdown(gate->listeners->items[i].fd, SHUT_RD); /* from now on connecting is refused */
+    /* A part is kept for the threads to end in. */
+    empty_the_house(gate, until_ms - patience_ms / 8);
+
+    eventfd_write(gate->exit_fd, 1);
+    atomic_store(&gate->keeper_ends, true);
+    wake_keeper(gate);
+    size_t left = await_threads(gate, until_ms);
+    for (size_t i = 0; i < gate->workers_started; i++)
+        join(gate->workers[i].thread, left == 0);
+    if (gate->keeper_started)
+        join(gate->keeper, left == 0);
+    return left;
+}

@@ -1,0 +1,53 @@
+/* Writes the HTTP responses that refuse a request or a connection. */
+#include "core/refusal.h"
+
+#include <string.h>
+#include <time.h>
+
+/* RFC 9110, 15; 431 and its name are of RFC 6585. */
+static const char *reason_phrase(int status)
+{
+    static const struct {
+        int status;
+        const char *phrase;
+    } phrases[] = {
+        {400, "Bad Request"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {408, "Request Timeout"},
+        {411, "Length Required"},
+        {413, "Content Too Large"},
+        {415, "Unsupported Media Type"},
+        {417, "Expectation Failed"},
+        {431, "Request Header Fields Too Large"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {503, "Service Unavailable"},
+        {505, "HTTP Version Not Supported"},
+    };
+    for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++)
+        if (phrases[i].status == status)
+            return phrases[i].phrase;
+    return "Refused";
+}
+
+void refusal_write(struct text *response, int status, const char *reason)
+{
+    time_t now = time(NULL);
+    struct tm utc;
+    char date[32] = "";
+    gmtime_r(&now, &utc);
+    /* RFC 9110, 5.6.7; the C locale's names of days and months are those that it asks for. */
+    strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", &utc);
+
+    text_printf(response, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, reason_phrase(status), date);
+    if (status == 405)
+        text_add(response, "Allow: POST\r\n");
+    if (status == 503)
+        text_printf(response, "Retry-After: %d\r\n", REFUSAL_RETRY_SECONDS);
+    text_printf(response,
+                "Content-Type: text/plain; charset=utf-8\r\nContent-Length: %zu\r\n"
+                "Connection: close\r\n\r\n%s\n",
+                strlen(reason) + 1, reason);
+}

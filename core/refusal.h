@@ -1,0 +1,18 @@
+/*
+ * refusal: the HTTP response to what is no call, written without Abyss.
+ *
+ * Pure but for the clock (the Date field). Every refusal closes the connection: where the next
+ * request would begin is not known for sure.
+ */
+#ifndef LOOKOUT_REFUSAL_H
+#define LOOKOUT_REFUSAL_H
+
+#include "core/text.h"
+
+/* Seconds after which a client that was refused for want of room may come back (Retry-After). */
+#define REFUSAL_RETRY_SECONDS 1
+
+/* Appends a whole response: status line, head, and `reason` as a line of plain text. */
+void refusal_write(struct text *response, int status, const char *reason);
+
+#endif
