@@ -1,0 +1,209 @@
+"""The server's command line, its signals, and its terminal."""
+import re
+import signal
+import subprocess
+import threading
+import unittest
+import xmlrpc.client
+
+from lookout import PATIENCE, PING, SERVER, Server, call_body, environment, request, run
+
+OPTIONS = ["--listen", "--threads", "--max-connections", "--max-body", "--max-head", "--keepalive",
+           "--request-timeout", "--allow-host", "--allow-remote", "--validator", "--quiet",
+           "--log-level", "--version", "--help"]
+
+
+class CommandLine(unittest.TestCase):
+    def test_help_shows_every_option(self):
+        done = run(SERVER, "--help")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        for option in OPTIONS:
+            with self.subTest(option=option):
+                self.assertRegex(done.stdout, rf"(?m)^ *(-\S, *)*{option}\b.*")
+
+    def test_help_fits_a_terminal(self):
+        lines = run(SERVER, "--help").stdout.split("\n")
+        self.assertLessEqual(max(map(len, lines)), 80)
+
+    def test_version(self):
+        done = run(SERVER, "--version")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertRegex(done.stdout, r"^lookout \d+\.\d+\.\d+\b")
+
+    def test_mistakes_are_explained_with_status_2(self):
+        for mistake, about in (
+                (["--nonsense"], "nonsense"), (["argument"], "argument"),
+                (["--threads"], "threads"), (["--threads", "0"], "threads"),
+                (["--threads", "many"], "many"), (["--threads", "-1"], "threads"),
+                (["--max-connections", "99999999999999999999"], "max-connections"),
+                (["--max-body", "1G"], "1G"), (["--max-head", ""], "max-head"),
+                (["--keepalive", "nan"], "keepalive"), (["--request-timeout", "1e3"], "1e3"),
+                (["--log-level", "loud"], "loud")):
+            with self.subTest(mistake=mistake):
+                done = run(SERVER, *mistake)
+                self.assertEqual((done.returncode, done.stdout), (2, ""))
+                self.assertIn(about, done.stderr)
+
+    def test_a_second_server_on_the_port_says_so(self):
+        with Server() as server:
+            done = run(SERVER, "--listen", f"127.0.0.1:{server.port}")
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            self.assertRegex(done.stderr, rf"127\.0\.0\.1:{server.port}.*in use")
+            with server.proxy() as proxy:
+                self.assertEqual(proxy.monitor.ping(), "pong")
+
+    def test_a_port_is_free_again_at_once(self):
+        with Server() as server:
+            with server.proxy() as proxy:
+                proxy.monitor.ping()
+        with Server(listen=(f"127.0.0.1:{server.port}",)) as again:
+            self.assertEqual(again.port, server.port)
+
+    def test_other_machines_are_let_in_only_on_request(self):
+        for address in ("0.0.0.0:0", "[::]:0"):
+            with self.subTest(address=address):
+                done = run(SERVER, "--listen", address)
+                self.assertEqual((done.returncode, done.stdout), (1, ""))
+                self.assertIn("--allow-remote", done.stderr)
+        with Server("--allow-remote", listen=("0.0.0.0:0",)) as server:
+            url = f"http://127.0.0.1:{server.port}/RPC2"
+            with xmlrpc.client.ServerProxy(url) as proxy:
+                self.assertEqual(proxy.monitor.ping(), "pong")
+
+    def test_an_address_that_is_none(self):
+        for address in ("127.0.0.1:port", "127.0.0.1:65536", "no such host:0", "[::1:0"):
+            with self.subTest(address=address):
+                done = run(SERVER, "--listen", address, timeout=PATIENCE)
+                self.assertIn(done.returncode, (1, 2))
+                self.assertEqual(done.stdout, "")
+                self.assertIn(address, done.stderr)
+
+
+class Listening(unittest.TestCase):
+    def test_two_addresses_of_both_families(self):
+        with Server(listen=("[::1]:0", "127.0.0.1:0")) as server:
+            server.wait_for_line(r"listening on http://127\.0\.0\.1:\d+/RPC2")
+            urls = [line.removeprefix("listening on ") for line in server.lines()]
+            self.assertRegex(urls[0], r"^http://\[::1\]:\d+/RPC2$")
+            self.assertEqual(len(urls), 2)
+            for url in urls:
+                with xmlrpc.client.ServerProxy(url) as proxy:
+                    self.assertEqual(proxy.monitor.ping(), "pong")
+            server.wait_for_line(r"connected on .* conn1 \[::1\]:\d+")
+            server.wait_for_line(r"connected on .* conn2 127\.0\.0\.1:\d+")
+
+    def test_a_name(self):
+        with Server(listen=("localhost:0",)) as server, server.proxy() as proxy:
+            self.assertEqual(proxy.monitor.ping(), "pong")
+
+
+class Stopping(unittest.TestCase):
+    def assert_running_call_is_answered(self, sign):
+        with Server() as server, server.connect() as slow:
+            server_side = threading.Thread(target=server.await_end)
+            slow.send(request(call_body("test.sleep", 1.0)))
+            server.wait_until_runs("test.sleep")
+            server.process.send_signal(sign)
+            server_side.start()
+            self.assertEqual(slow.read().value(), 1.0)
+            self.assertIsNone(slow.read())
+            server_side.join()
+            self.assertEqual(server.process.returncode, 0)
+
+    def test_sigterm_lets_a_running_call_end(self):
+        self.assert_running_call_is_answered(signal.SIGTERM)
+
+    def test_sigint_lets_a_running_call_end(self):
+        self.assert_running_call_is_answered(signal.SIGINT)
+
+    def test_idle_and_unfinished_connections_do_not_delay_it(self):
+        with Server() as server, server.connect() as idle, server.connect() as unfinished:
+            idle.ask(PING)
+            unfinished.send(PING[:-10])
+            with server.proxy() as proxy:
+                proxy.monitor.ping()
+            server.stop()
+            self.assertIsNone(idle.read())
+
+    def test_a_call_that_does_not_end_is_abandoned(self):
+        with Server(expect_stderr=["abandoned"]) as server, server.connect() as slow:
+            slow.send(request(call_body("test.sleep", 60.0)))
+            server.wait_until_runs("test.sleep")
+            server.stop()  # asserts 3 s
+            self.assertTrue(any("abandoned" in line for line in server.stderr.all()))
+
+    def test_disconnections_are_shown_to_the_last(self):
+        with Server() as server, server.connect() as idle:
+            idle.ask(PING)
+            server.stop()
+        self.assertRegex(server.lines()[-1], "^disconnected on .* conn1 .* 1 call .*")
+
+    def test_no_new_connection_while_it_stops(self):
+        with Server() as server, server.connect() as slow:
+            slow.send(request(call_body("test.sleep", 1.0)))
+            server.wait_until_runs("test.sleep")
+            server.process.send_signal(signal.SIGTERM)
+            self.assertIsNone(self.last_of_connections(server))
+            self.assertEqual(slow.read().value(), 1.0)
+            server.await_end()
+
+    def last_of_connections(self, server):
+        """Connects until there is no more connecting: while the slow call still runs."""
+        try:
+            while True:
+                with server.connect() as connection:
+                    if connection.ask(PING) is None:
+                        return None
+        except OSError:
+            return None
+
+
+class Terminal(unittest.TestCase):
+    def test_quiet_shows_only_where_it_listens(self):
+        with Server("--quiet") as server, server.proxy() as proxy:
+            self.assertEqual(proxy.print("hello", 1), 2)
+            self.assertEqual(proxy.greet("Ada"), "Hello, Ada!")
+        self.assertEqual(server.lines(), [f"listening on {server.url}"])
+
+    def test_greet_shows_a_line(self):
+        with Server() as server, server.proxy() as proxy:
+            proxy.greet('Ada\n"')
+            server.wait_for_line(re.escape(r'greet "Ada\n\""'))
+
+    def test_a_terminal_that_stops_reading_stops_nothing(self):
+        """What fits neither a pipe nor the queue is dropped, and their number is shown."""
+        with Server() as server, server.proxy() as proxy:
+            with server.stdout.hold:
+                for _ in range(40):  # about 78 KB each
+                    self.assertEqual(proxy.print(*["\u202e" * 120] * 100), 100)
+                self.assertEqual(proxy.monitor.ping(), "pong")
+            missing = server.wait_for_line(r"… (\d+) lines were not shown: .*")
+            self.assertEqual(int(missing[1]) % 100, 0)  # each call's lines stay together
+            proxy.print("afterwards")
+            server.wait_for_line('print conn1 1 string "afterwards" 10 characters')
+            shown = sum(line.startswith("print conn1") for line in server.lines())
+            self.assertEqual(shown + int(missing[1]), 4001)
+
+    def test_a_terminal_that_is_gone_stops_nothing(self):
+        command = [SERVER, "--listen", "127.0.0.1:0"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              env=environment(), text=True) as process:
+            url = process.stdout.readline().split()[-1]
+            process.stdout.close()
+            with xmlrpc.client.ServerProxy(url) as proxy:
+                for _ in range(3):
+                    self.assertEqual(proxy.print("nobody reads this"), 1)
+            process.terminate()
+            _, complaints = process.communicate(timeout=PATIENCE)
+        self.assertEqual(process.returncode, 0)
+        self.assertRegex(complaints, r"^[^\n]*cannot write to the terminal[^\n]*\n$")
+
+
+class Levels(unittest.TestCase):
+    def test_a_debugging_server_serves(self):
+        with Server("--log-level", "debug", expect_stderr=["."]) as server, server.proxy() as proxy:
+            self.assertEqual(proxy.monitor.ping(), "pong")
+
+
+if __name__ == "__main__":
+    unittest.main()
