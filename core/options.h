@@ -6,13 +6,9 @@
 #ifndef LOOKOUT_OPTIONS_H
 #define LOOKOUT_OPTIONS_H
 
+#include "core/lookout.h"
 #include <stdbool.h>
 #include <stddef.h>
-
-#define LOOKOUT_NAME         "lookout"
-#define LOOKOUT_VERSION      "0.1.0"
-#define LOOKOUT_DEFAULT_PORT "18812"
-#define LOOKOUT_PATH         "/RPC2"
 
 /* A list of strings that live as long as the program: pointers into argv. */
 struct options_list {
