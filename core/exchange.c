@@ -274,7 +274,7 @@ static enum sending refuse(struct exchange *exchange, struct connection *connect
 {
     connection->ending = ENDING_DRAINS;
     text_clear(&exchange->response);
-    refusal_write(&exchange->response, status, reason);
+    refusal_write(&exchange->response, status, reason, connection->request.without_content);
     return send_response(exchange, connection);
 }
 

@@ -32,7 +32,7 @@ static const char *reason_phrase(int status)
     return "Refused";
 }
 
-void refusal_write(struct text *response, int status, const char *reason)
+void refusal_write(struct text *response, int status, const char *reason, bool without_content)
 {
     time_t now = time(NULL);
     struct tm utc;
@@ -48,6 +48,8 @@ void refusal_write(struct text *response, int status, const char *reason)
         text_printf(response, "Retry-After: %d\r\n", REFUSAL_RETRY_SECONDS);
     text_printf(response,
                 "Content-Type: text/plain; charset=utf-8\r\nContent-Length: %zu\r\n"
-                "Connection: close\r\n\r\n%s\n",
-                strlen(reason) + 1, reason);
+                "Connection: close\r\n\r\n",
+                strlen(reason) + 1);
+    if (!without_content)
+        text_printf(response, "%s\n", reason);
 }

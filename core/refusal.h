@@ -12,7 +12,10 @@
 /* Seconds after which a client that was refused for want of room may come back (Retry-After). */
 #define REFUSAL_RETRY_SECONDS 1
 
-/* Appends a whole response: status line, head, and `reason` as a line of plain text. */
-void refusal_write(struct text *response, int status, const char *reason);
+/*
+ * Appends a whole response: status line, head, and `reason` as a line of plain text. A response to
+ * HEAD is `without_content`: it ends with the head that the content would have had.
+ */
+void refusal_write(struct text *response, int status, const char *reason, bool without_content);
 
 #endif

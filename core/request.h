@@ -30,6 +30,7 @@ struct request_rules {
 struct request {
     int status;            /* REFUSED: the HTTP status code */
     const char *reason;    /* REFUSED: what was wrong and what to send instead; static text */
+    bool without_content;  /* REFUSED: it was HEAD, whose response has none (RFC 9110, 9.3.2) */
     bool head_complete;    /* the head is whole and acceptable */
     bool expects_continue; /* the head asks for "100 Continue" before the body (RFC 9110, 10.1.1) */
     bool keep_alive;       /* the client wants this connection kept after the response */

@@ -142,6 +142,7 @@ static const struct sample samples[] = {
     BAD(405, "TRACE", "POST", LINE("TRACE / HTTP/1.1")),
     BAD(405, "PATCH", "POST", LINE("PATCH / HTTP/1.1")),
     BAD(501, "a method nobody knows", "POST", LINE("BREW / HTTP/1.1")),
+    BAD(501, "get in small letters", "POST", LINE("get / HTTP/1.1")),
     BAD(501, "post in small letters", "POST", LINE("post / HTTP/1.1")),
     BAD(501, "a method with more to it", "POST", LINE("POSTS / HTTP/1.1")),
 
@@ -714,7 +715,7 @@ static void a_long_request_is_not_read_again_as_it_comes(void **state)
             bytes[at] = at < start ? cases[i].start[at] : cases[i].rest[(at - start) % period];
             assert_int_equal(request_read(&request, &rules, bytes, length), REQUEST_INCOMPLETE);
             if (length % page == 0 && length > page)
-                mprotect(bytes + length - 2 * page, page, PROT_NONE);
+                assert_int_equal(mprotect(bytes + length - 2 * page, page, PROT_NONE), 0);
         }
         munmap(bytes, size);
     }
@@ -737,6 +738,20 @@ static void the_canonical_head_says_length_and_connection_only(void **state)
     assert_memory_equal(out, closed, strlen(closed));
 }
 
+static void only_a_refused_head_wants_no_content(void **state)
+{
+    (void)state;
+    struct request request;
+    char head[] = "HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    char get[] = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    request_init(&request);
+    assert_int_equal(request_read(&request, &usual_rules, head, strlen(head)), REQUEST_REFUSED);
+    assert_true(request.without_content);
+    request_init(&request);
+    assert_int_equal(request_read(&request, &usual_rules, get, strlen(get)), REQUEST_REFUSED);
+    assert_false(request.without_content);
+}
+
 int main(void)
 {
     static const struct CMUnitTest others[] = {
@@ -751,6 +766,7 @@ int main(void)
         cmocka_unit_test(only_a_1_1_client_can_expect_continue),
         cmocka_unit_test(a_head_is_complete_before_its_body),
         cmocka_unit_test(a_refused_head_is_not_complete),
+        cmocka_unit_test(only_a_refused_head_wants_no_content),
         cmocka_unit_test(faults_come_in_one_order_whatever_that_of_the_fields),
         cmocka_unit_test(a_long_request_is_not_read_again_as_it_comes),
         cmocka_unit_test(the_canonical_head_says_length_and_connection_only),
