@@ -90,7 +90,7 @@ server client: FORCE
 FORCE:
 
 # All that the tests of one variant need.
-variant: $(B)/server $(B)/client $(B)/test/server $(UNIT_TESTS:%=$(B)/test/%)
+variant: $(B)/server $(B)/client $(B)/test/server $(B)/test/unguarded $(UNIT_TESTS:%=$(B)/test/%)
 
 $(B)/server: $(call objects,server.c $(CORE) $(METHODS))
 	$(CC) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS)
@@ -101,6 +101,14 @@ $(B)/client: $(call objects,client.c $(CLI) $(CLIENT_CORE))
 # The server with the tests' own methods and the example's: each was added by adding its file.
 $(B)/test/server: $(call objects,server.c $(CORE) $(METHODS) $(TEST_METHODS))
 	$(CC) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS)
+
+# A server in which xml.c's functions do not take the place of libxmlrpc's: it must refuse to serve.
+$(B)/test/unguarded: $(call objects,server.c $(filter-out core/xml.c,$(CORE)) $(METHODS)) \
+		$(B)/test/hidden_xml.o
+	$(CC) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS)
+$(B)/test/hidden_xml.o: core/xml.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -fvisibility=hidden -c -o $@ $<
 
 # A unit test takes of core what it uses, and the methods of its own name.
 $(B)/libcore.a: $(call objects,$(CORE))

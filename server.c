@@ -126,7 +126,7 @@ static int run(const struct options *options, const struct listeners *listeners,
         status = EXIT_SUCCESS;
         if (left > 0) {
             display_free(house.display, DISPLAY_PATIENCE_MS);
-            log_warn("%zu threads are still in a method and are abandoned", left);
+            log_warn("methods that did not return in time were abandoned: %zu", left);
             _exit(status); /* what follows would free what they use */
         }
     }

@@ -21,8 +21,8 @@
 /* How long a client that was answered for the last time may take to close. */
 #define DRAIN_MS 2000
 
-/* Requests in a row for one connection before the others get their turn. */
-#define REQUESTS_A_TURN 32
+/* Requests answered, or buffers drained, in a row before other connections get their turn. */
+#define STEPS_A_TURN 32
 
 struct exchange {
     struct exchange_shared *shared;
@@ -36,7 +36,7 @@ struct exchange {
     size_t start;       /* where in it the present request begins */
     bool drained;       /* the socket had nothing more when last read */
     bool at_end;        /* it may have an end of file behind what was read */
-    int requests;       /* answered in this turn */
+    int steps;          /* requests answered, or buffers drained, in this turn */
 };
 
 struct exchange *exchange_new(struct exchange_shared *shared, struct abyss *abyss,
@@ -295,7 +295,7 @@ static enum sending run_request(struct exchange *exchange, struct connection *co
     if (outcome == ABYSS_FAILED)
         return refuse(exchange, connection, 500, "the server ran out of memory for this call");
     exchange->start += connection->request.end;
-    exchange->requests++;
+    exchange->steps++;
     if (outcome == ABYSS_CLOSE)
         connection->ending = connection->request.keep_alive ? ENDING_DRAINS : ENDING_CLOSES;
     request_init(&connection->request);
@@ -317,14 +317,14 @@ static enum connection_state drain(struct exchange *exchange, struct connection 
     if (connection->phase != PHASE_DRAIN)
         shutdown(connection->fd, SHUT_WR);
     text_free(&connection->input);
-    for (int i = 0; i < REQUESTS_A_TURN; i++) {
+    for (; exchange->steps < STEPS_A_TURN; exchange->steps++) {
         ssize_t length = recv(connection->fd, exchange->received.bytes, RECEIVE_SIZE, 0);
         if (length < 0 && errno == EAGAIN)
-            return CONNECTION_CLOSING;
+            break;
         if (length <= 0 && !(length < 0 && errno == EINTR))
             return CONNECTION_FREE;
     }
-    return CONNECTION_FREE; /* it sends faster than it is read: enough */
+    return CONNECTION_CLOSING; /* until it closes too, or DRAIN_MS are over */
 }
 
 /* One step towards a whole request. SENT: go on. */
@@ -356,7 +356,7 @@ static enum connection_state advance(struct exchange *exchange, struct connectio
     enum sending sending = send_output(connection);
     enum receiving receiving = RECEIVED;
     while (sending == SENT && receiving == RECEIVED && connection->ending == ENDING_NONE &&
-           exchange->requests < REQUESTS_A_TURN)
+           exchange->steps < STEPS_A_TURN)
         sending = step(exchange, connection, &receiving);
     if (sending == BROKEN || receiving == GONE)
         return CONNECTION_FREE;
@@ -374,7 +374,7 @@ static void begin_turn(struct exchange *exchange, struct connection *connection,
     exchange->start = 0;
     exchange->drained = false;
     exchange->at_end = at_end;
-    exchange->requests = 0;
+    exchange->steps = 0;
 }
 
 void exchange_go_on(struct exchange *exchange, struct connection *connection, bool at_end)
@@ -382,7 +382,7 @@ void exchange_go_on(struct exchange *exchange, struct connection *connection, bo
     for (;;) {
         begin_turn(exchange, connection, at_end);
         enum connection_state state = advance(exchange, connection);
-        bool others_first = exchange->requests >= REQUESTS_A_TURN;
+        bool others_first = exchange->steps >= STEPS_A_TURN;
         if (state == CONNECTION_FREE ||
             (state != CONNECTION_CLOSING && keep_input(exchange, connection) < 0)) {
             exchange_close(exchange, connection);
