@@ -51,10 +51,13 @@ static void fit_descriptors(struct options *options)
 /* Blocked before any thread starts, so that all inherit it and sigwait gets them. */
 static void block_signals(sigset_t *ending)
 {
+    struct sigaction hangup;
     sigemptyset(ending);
     sigaddset(ending, SIGINT);
     sigaddset(ending, SIGTERM);
-    sigaddset(ending, SIGHUP);
+    sigaction(SIGHUP, NULL, &hangup);
+    if (hangup.sa_handler != SIG_IGN) /* else nohup(1) wants it to go on */
+        sigaddset(ending, SIGHUP);
     pthread_sigmask(SIG_BLOCK, ending, NULL);
     signal(SIGPIPE, SIG_IGN); /* a peer, or whoever reads stdout, that went is seen by write */
 }

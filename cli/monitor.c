@@ -61,13 +61,24 @@ static void write_duration(struct text *out, xmlrpc_value *row, const char *memb
         write_plain(out, row, member);
 }
 
+/* How long calls ran: nothing yet when none has, or the first still runs, as when it asks this. */
+static void write_running_time(struct text *out, xmlrpc_value *row, const char *member)
+{
+    double seconds;
+
+    if (value_number(value_member(row, member), &seconds) && seconds > 0)
+        output_duration(out, seconds);
+    else
+        text_add(out, "-");
+}
+
 /* `member` is the sum over all calls. */
 static void write_mean(struct text *out, xmlrpc_value *row, const char *member)
 {
     double calls, seconds;
 
     if (value_number(value_member(row, "calls"), &calls) && calls > 0 &&
-        value_number(value_member(row, member), &seconds))
+        value_number(value_member(row, member), &seconds) && seconds > 0)
         output_duration(out, seconds / calls);
     else
         text_add(out, "-");
@@ -250,10 +261,10 @@ static enum exit_status show_methods(const struct run *run, xmlrpc_value *names,
     static const struct table_column columns[] = {
         {"METHOD", false}, {"CALLS", true}, {"FAULTS", true}, {"MEAN", true},
         {"P50", true},     {"P99", true},   {"MAX", true}};
-    static const struct field fields[] = {{"method", write_plain}, {"calls", write_plain},
-                                          {"faults", write_plain}, {"seconds", write_mean},
-                                          {"p50", write_duration}, {"p99", write_duration},
-                                          {"max", write_duration}};
+    static const struct field fields[] = {{"method", write_plain},     {"calls", write_plain},
+                                          {"faults", write_plain},     {"seconds", write_mean},
+                                          {"p50", write_running_time}, {"p99", write_running_time},
+                                          {"max", write_running_time}};
     size_t count = stats != NULL ? 7 : 1;
     enum exit_status status = STATUS_FAULT;
     xmlrpc_env env;

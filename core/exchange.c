@@ -18,6 +18,9 @@
 /* One recv: most requests fit, and need no buffer of their connection's own. */
 #define RECEIVE_SIZE 16384
 
+/* A thread's response buffer that grew beyond this for one call is given back. */
+#define RESPONSE_KEPT ((size_t)256 * 1024)
+
 /* How long a client that was answered for the last time may take to close. */
 #define DRAIN_MS 2000
 
@@ -272,6 +275,10 @@ static enum receiving receive(struct exchange *exchange, struct connection *conn
 static enum sending refuse(struct exchange *exchange, struct connection *connection, int status,
                            const char *reason)
 {
+    char name[CONNECTION_NAME_SIZE], peer[CONNECTION_PEER_SIZE];
+    connection_name(connection, name);
+    connection_peer(connection, peer);
+    log_debug("%s %s refused with %d: %s", name, peer, status, reason);
     connection->ending = ENDING_DRAINS;
     text_clear(&exchange->response);
     refusal_write(&exchange->response, status, reason, connection->request.without_content);
@@ -370,6 +377,8 @@ static enum connection_state advance(struct exchange *exchange, struct connectio
 static void begin_turn(struct exchange *exchange, struct connection *connection, bool at_end)
 {
     text_clear(&exchange->received);
+    if (exchange->response.capacity > RESPONSE_KEPT)
+        text_free(&exchange->response);
     exchange->input = connection->input.length > 0 ? &connection->input : &exchange->received;
     exchange->start = 0;
     exchange->drained = false;
