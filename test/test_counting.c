@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "test/answer.h"
+#include "test/fixture.h"
 
 #define BUSY_NS 2000000 /* how long the method "busy" runs, at the least */
 
@@ -60,34 +61,6 @@ static const struct method methods[] = {
     {"refuse", refuse, "int", "Sets a fault."},
 };
 METHOD_GROUP(methods, NULL);
-
-/* --- one registry and one caller for each test --- */
-
-static const struct options no_options;
-
-struct fixture {
-    struct registry *registry;
-    struct connection connection;
-    struct call call;
-};
-
-static int set_up(void **state)
-{
-    struct fixture *fixture = calloc(1, sizeof(*fixture));
-    fixture->registry = registry_new(&no_options);
-    fixture->call.connection = &fixture->connection;
-    fixture->call.stats = registry_stats_new(fixture->registry);
-    *state = fixture;
-    return fixture->call.stats ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *fixture = *state;
-    registry_free(fixture->registry);
-    free(fixture);
-    return 0;
-}
 
 static struct method_stats stats_of(const struct registry *registry, const char *name)
 {

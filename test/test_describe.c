@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "test/build.h"
+
 /* The description of a value, which is released. Free the text. */
 static struct text describe(xmlrpc_value *value)
 {
@@ -33,23 +35,6 @@ static void assert_described(xmlrpc_value *value, const char *expected)
     struct text text = describe(value);
     assert_string_equal(text.bytes, expected);
     text_free(&text);
-}
-
-static xmlrpc_value *build(const char *format, ...)
-{
-    xmlrpc_env env;
-    xmlrpc_value *value;
-    const char *rest;
-    va_list arguments;
-
-    xmlrpc_env_init(&env);
-    va_start(arguments, format);
-    xmlrpc_build_value_va(&env, format, arguments, &value, &rest);
-    va_end(arguments);
-    assert_false(env.fault_occurred);
-    assert_string_equal(rest, "");
-    xmlrpc_env_clean(&env);
-    return value;
 }
 
 static xmlrpc_value *repeated(const char *string, size_t times)

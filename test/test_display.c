@@ -341,13 +341,13 @@ static void lines_missing_while_nobody_reads_are_counted_where_they_are_missing(
 {
     (void)state;
     struct terminal terminal;
-    char line[128];
+    char line[640];
     unsigned long sent = 0, missing;
 
     open_terminal(&terminal);
-    for (; sent < 40000; sent++) { /* 4 MB: more than the pipe, the batch and the queue hold */
+    for (; sent < 20000; sent++) { /* 6 MB: more than the pipe, the batch and the queue hold */
         /* Of many lengths: a short one could fit where a long one did not. */
-        snprintf(line, sizeof(line), "%lu %0*d\n", sent, 60 + (int)(sent * 37 % 60), 0);
+        snprintf(line, sizeof(line), "%lu %0*d\n", sent, 1 + (int)(sent * 37 % 600), 0);
         show(terminal.display, line); /* nobody reads: a display that waits hangs here */
     }
     read_until(&terminal, GAP_END);

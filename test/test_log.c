@@ -71,16 +71,16 @@ static bool read_more(void)
 
     if (room == 0 || poll(&ready, 1, PATIENCE_MS) <= 0)
         return false;
-    ssize_t length = read(capture.reader, capture.text + capture.length, room);
-    if (length <= 0)
-        return false;
-    capture.length += (size_t)length;
+    char *text = capture.text + capture.length;
+    ssize_t length = read(capture.reader, text, room);
+    for (ssize_t i = 0; i < length; i++)
+        if (text[i] != '\r') /* which a terminal puts before each '\n' */
+            capture.text[capture.length++] = text[i];
     capture.text[capture.length] = '\0';
-    return true;
+    return length > 0;
 }
 
-/* Reads what is logged since the last such call, at least `length` bytes unless they fail to come.
- */
+/* Reads what was logged since the last such call: `length` bytes or more, if they come. */
 static const char *read_text(size_t length)
 {
     capture.length = 0;
@@ -261,25 +261,44 @@ static void no_color_is_respected_unless_empty(void **state)
                  "lookout: \x1b[33mwarning:\x1b[0m coloured\n");
 }
 
+static void name_journal(dev_t device, ino_t inode)
+{
+    char stream[64];
+
+    snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)device, (uintmax_t)inode);
+    setenv("JOURNAL_STREAM", stream, 1);
+}
+
 static void the_journal_is_told_the_priority(void **state)
 {
     (void)state;
     struct stat status;
-    char stream[64];
     int ends[2];
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0); /* as journald's is */
     assert_int_equal(fstat(ends[1], &status), 0);
     capture_start(ends[0], ends[1]);
-    snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
-    setenv("JOURNAL_STREAM", stream, 1);
+    name_journal(status.st_dev, status.st_ino);
     log_warn("w");
     log_error("e");
-    setenv("JOURNAL_STREAM", "1:2", 1); /* stderr was redirected: not the journal's any more */
+    unsetenv("JOURNAL_STREAM");
+    assert_shown("<4>lookout: warning: w\n<3>lookout: error: e\n");
+}
+
+/* As when stderr of a service was redirected by a shell it starts. */
+static void another_stream_than_the_journals_is_plain(void **state)
+{
+    (void)state;
+    struct stat status;
+
+    capture_pipe();
+    assert_int_equal(fstat(STDERR_FILENO, &status), 0);
+    name_journal(status.st_dev, status.st_ino + 1);
+    log_warn("w");
+    name_journal(status.st_dev + 1, status.st_ino);
     log_warn("w");
     unsetenv("JOURNAL_STREAM");
-    assert_shown("<4>lookout: warning: w\n<3>lookout: error: e\n"
-                 "lookout: warning: w\n");
+    assert_shown("lookout: warning: w\nlookout: warning: w\n");
 }
 
 static void a_file_is_appended_to_where_it_was(void **state)
@@ -301,11 +320,17 @@ static void a_file_is_appended_to_where_it_was(void **state)
 
 /* --- nobody waits --- */
 
+/* Spaces at the end of line `number`. */
+static unsigned long width_of(unsigned long number)
+{
+    return number % 32 * 50;
+}
+
 /* Logs numbered lines of many lengths; a log that waits hangs here, as nobody reads. */
 static void log_many(unsigned long count)
 {
     for (unsigned long i = 0; i < count; i++)
-        log_warn("%lu %.*s", i, (int)(i % 32), "abcdefghijklmnopqrstuvwxyz012345");
+        log_warn("%lu %*s", i, (int)width_of(i), "");
 }
 
 /* How many lines of log_many were read whole; `dropped` is how many notices tell of. */
@@ -322,33 +347,30 @@ static unsigned long count_lines(unsigned long *dropped)
         if (strncmp(line + used, " line", strlen(" line")) == 0)
             *dropped += number;
         else
-            whole += (size_t)(end - line - used) == 1 + number % 32;
+            whole += (size_t)(end - line - used) == 1 + width_of(number);
     }
     return whole;
 }
 
-/* Fills stderr, then reads: each line was shown whole or is counted as dropped. */
-static void check_dropped(void)
+/*
+ * Fills stderr while nobody reads, then logs and reads on until every line was shown or counted.
+ * Returns by how much the account is over.
+ */
+static unsigned long fill_and_account(void)
 {
-    static const char last[] = "lookout: warning: 64000 \n"; /* as log_many would have it */
-    unsigned long sent = 20000, shown, dropped;
+    unsigned long sent = 1000, shown, dropped;
 
-    setenv("NO_COLOR", "1", 1);
     log_many(sent);
-    read_text(1);
-    for (; strstr(capture.text, last) == NULL; sent++) { /* until there is room again */
-        log_warn("64000 ");
+    read_text(0);
+    do {
+        log_warn("64000 "); /* a line as log_many has them */
+        sent++;
         assert_true(read_more());
-    }
-    while ((shown = count_lines(&dropped)) + dropped < sent)
-        assert_true(read_more());
-    assert_int_equal(shown + dropped, sent);
+        shown = count_lines(&dropped);
+    } while (shown + dropped < sent);
     assert_true(shown > 1);
     assert_true(dropped > 0);
-
-    log_warn("and told only once");
-    assert_shown("lookout: warning: and told only once\n");
-    unsetenv("NO_COLOR");
+    return shown + dropped - sent;
 }
 
 static void a_full_pipe_drops_lines_and_counts_them(void **state)
@@ -356,16 +378,9 @@ static void a_full_pipe_drops_lines_and_counts_them(void **state)
     (void)state;
 
     capture_pipe();
-    check_dropped();
-}
-
-/* A terminal takes what it has room for, half a line perhaps: the next begins on its own. */
-static void a_full_terminal_drops_lines_and_counts_them(void **state)
-{
-    (void)state;
-
-    capture_terminal();
-    check_dropped();
+    assert_int_equal(fill_and_account(), 0);
+    log_warn("and told only once");
+    assert_shown("lookout: warning: and told only once\n");
 }
 
 static void a_full_socket_drops_lines_and_counts_them(void **state)
@@ -375,7 +390,23 @@ static void a_full_socket_drops_lines_and_counts_them(void **state)
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
     capture_start(ends[0], ends[1]);
-    check_dropped();
+    assert_int_equal(fill_and_account(), 0);
+    log_warn("and told only once");
+    assert_shown("lookout: warning: and told only once\n");
+}
+
+/*
+ * A terminal takes what it has room for: half a line, or one but for its end, which is shown and
+ * counted, both. What follows must begin a line of its own, or the account never adds up.
+ */
+static void a_full_terminal_loses_no_line_in_silence(void **state)
+{
+    (void)state;
+
+    setenv("NO_COLOR", "1", 1);
+    capture_terminal();
+    fill_and_account();
+    unsetenv("NO_COLOR");
 }
 
 static void one_dropped_line_is_told_in_the_singular(void **state)
@@ -413,12 +444,24 @@ static void a_closed_reader_is_survived(void **state)
                  "lookout: warning: to somebody\n");
 }
 
+static void logging_leaves_no_descriptor_open(void **state)
+{
+    (void)state;
+
+    capture_terminal();
+    int next = dup(STDERR_FILENO); /* the lowest number that is free */
+    close(next);
+    log_warn("w");
+    assert_int_equal(dup(STDERR_FILENO), next);
+    close(next);
+}
+
 /* --- threads --- */
 
 static void *log_from_thread(void *argument)
 {
     (void)argument;
-    log_many(200);
+    log_many(32);
     return NULL;
 }
 
@@ -429,7 +472,7 @@ static void lines_of_many_threads_do_not_mix(void **state)
     unsigned long dropped;
 
     capture_pipe();
-    assert_true(fcntl(STDERR_FILENO, F_SETPIPE_SZ, 1 << 18) > 0); /* all lines fit */
+    assert_true(fcntl(STDERR_FILENO, F_SETPIPE_SZ, 1 << 19) > 0); /* all lines fit */
     for (size_t i = 0; i < LENGTH(threads); i++)
         assert_int_equal(pthread_create(&threads[i], NULL, log_from_thread, NULL), 0);
     for (size_t i = 0; i < LENGTH(threads); i++)
@@ -438,7 +481,7 @@ static void lines_of_many_threads_do_not_mix(void **state)
     read_text(1);
     while (strstr(capture.text, "warning: end\n") == NULL)
         assert_true(read_more());
-    assert_int_equal(count_lines(&dropped), 200 * LENGTH(threads));
+    assert_int_equal(count_lines(&dropped), 32 * LENGTH(threads));
     assert_int_equal(dropped, 0);
 }
 
@@ -455,12 +498,14 @@ int main(void)
         TEST(a_terminal_shows_the_level_in_colour),
         TEST(no_color_is_respected_unless_empty),
         TEST(the_journal_is_told_the_priority),
+        TEST(another_stream_than_the_journals_is_plain),
         TEST(a_file_is_appended_to_where_it_was),
         TEST(a_full_pipe_drops_lines_and_counts_them),
-        TEST(a_full_terminal_drops_lines_and_counts_them),
         TEST(a_full_socket_drops_lines_and_counts_them),
+        TEST(a_full_terminal_loses_no_line_in_silence),
         TEST(one_dropped_line_is_told_in_the_singular),
         TEST(a_closed_reader_is_survived),
+        TEST(logging_leaves_no_descriptor_open),
         TEST(lines_of_many_threads_do_not_mix),
     };
     signal(SIGPIPE, SIG_IGN); /* as the server does */

@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include "test/build.h"
+
 /* The display and the connections stand in for the real ones, which need threads and sockets. */
 struct display {
     struct text shown;
@@ -62,22 +64,6 @@ static int call_print(struct display *display, const struct options *options, bo
     xmlrpc_DECREF(params);
     xmlrpc_env_clean(&env);
     return printed;
-}
-
-static xmlrpc_value *build(const char *format, ...)
-{
-    xmlrpc_env env;
-    xmlrpc_value *value;
-    const char *rest;
-    va_list arguments;
-
-    xmlrpc_env_init(&env);
-    va_start(arguments, format);
-    xmlrpc_build_value_va(&env, format, arguments, &value, &rest);
-    va_end(arguments);
-    assert_false(env.fault_occurred);
-    xmlrpc_env_clean(&env);
-    return value;
 }
 
 /* An array of `count` times the same int. */

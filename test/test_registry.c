@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "test/answer.h"
+#include "test/fixture.h"
 
 /* --- methods to call, and groups that a test may want --- */
 
@@ -130,34 +131,6 @@ METHOD_GROUP(malformed, wants_malformed);
 
 static const struct method helpless[] = {{"bad.help", count, NULL, NULL}};
 METHOD_GROUP(helpless, wants_helpless);
-
-/* --- one registry and one caller for each test --- */
-
-static const struct options no_options;
-
-struct fixture {
-    struct registry *registry;
-    struct connection connection;
-    struct call call;
-};
-
-static int set_up(void **state)
-{
-    struct fixture *fixture = calloc(1, sizeof(*fixture));
-    fixture->registry = registry_new(&no_options);
-    fixture->call.connection = &fixture->connection;
-    fixture->call.stats = registry_stats_new(fixture->registry);
-    *state = fixture;
-    return fixture->call.stats ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *fixture = *state;
-    registry_free(fixture->registry);
-    free(fixture);
-    return 0;
-}
 
 static struct answer process(struct fixture *fixture, const char *xml)
 {

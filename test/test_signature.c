@@ -9,22 +9,7 @@
 
 #include <cmocka.h>
 
-/* A new value, written as for xmlrpc_build_value: "(si)". */
-static xmlrpc_value *build(const char *format, ...)
-{
-    xmlrpc_env env;
-    xmlrpc_value *value;
-    const char *rest;
-    va_list arguments;
-    xmlrpc_env_init(&env);
-    va_start(arguments, format);
-    xmlrpc_build_value_va(&env, format, arguments, &value, &rest);
-    va_end(arguments);
-    assert_false(env.fault_occurred);
-    assert_int_equal(*rest, '\0');
-    xmlrpc_env_clean(&env);
-    return value;
-}
+#include "test/build.h"
 
 /* Takes over the reference. */
 static bool fits(const char *signatures, xmlrpc_value *params)
