@@ -40,7 +40,7 @@ help:
 	@echo 'make check          install what is missing, run all tests, also under the sanitizers'
 	@echo 'make server client  build ./server and ./client only'
 	@echo 'make demo           a server and three clients, shown on this terminal'
-	@echo 'make bench          ping beside the stock Abyss server, as a ratio'
+	@echo 'make bench          ping beside the stock Abyss server, and what must be quick'
 	@echo 'make screenshots    take the pictures in screenshots/ again'
 	@echo 'make dist           the zip of sources and screenshots'
 	@echo 'make clean          remove what was built'
@@ -62,8 +62,10 @@ demo: check-packages
 
 bench: build-packages
 	@packaging/install-packages bench
-	@$(MAKE) --no-print-directory server build/release/bench/stock_abyss
+	@$(MAKE) --no-print-directory VARIANT=release server build/release/bench/stock_abyss \
+		build/release/test/server
 	@bench/ping
+	@bench/bounds
 
 screenshots: build-packages
 	@packaging/install-packages check screenshots
