@@ -25,7 +25,7 @@
 
 /* A stop is over in 3 s: so long for calls to end and to be answered, and so long for the display.
  */
-#define STOP_PATIENCE_MS    2400
+#define STOP_PATIENCE_MS    2200
 #define DISPLAY_PATIENCE_MS 400
 
 /* Raises the limit of descriptors to what is allowed, and the connections to what that allows. */
@@ -41,7 +41,9 @@ static void fit_descriptors(struct options *options)
     rlim_t wanted = (rlim_t)options->max_connections + others;
     if (limit.rlim_cur == RLIM_INFINITY || wanted <= limit.rlim_cur)
         return;
-    rlim_t possible = limit.rlim_cur > 2 * others ? limit.rlim_cur - others : others;
+    rlim_t possible = limit.rlim_cur > 2 * others ? limit.rlim_cur - others : limit.rlim_cur / 2;
+    if (possible >= (rlim_t)options->max_connections)
+        return;
     log_warn("only %llu connections instead of %ld: the limit of open files is %llu (ulimit -n)",
              (unsigned long long)possible, options->max_connections,
              (unsigned long long)limit.rlim_cur);
@@ -89,13 +91,16 @@ static void show_listeners(struct display *display, const struct listeners *list
     text_free(&lines);
 }
 
-/* Waits for the signal to end. A second one ends the program at once. */
+/* Waits for the signal to end. A second Ctrl-C ends the program at once. */
 static void await_signal(const sigset_t *ending)
 {
     int which;
+    sigset_t interrupt;
     sigwait(ending, &which);
     log_info("stopping on signal %d", which);
-    pthread_sigmask(SIG_UNBLOCK, ending, NULL);
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    pthread_sigmask(SIG_UNBLOCK, &interrupt, NULL);
 }
 
 /* Serves until a signal. Returns how many threads are left that a method does not give back. */
@@ -128,9 +133,9 @@ static int run(const struct options *options, const struct listeners *listeners,
         size_t left = serve(gate, &house, listeners, ending);
         status = EXIT_SUCCESS;
         if (left > 0) {
-            display_free(house.display, DISPLAY_PATIENCE_MS);
+            display_finish(house.display, DISPLAY_PATIENCE_MS);
             log_warn("methods that did not return in time were abandoned: %zu", left);
-            _exit(status); /* what follows would free what they use */
+            _exit(status); /* what follows would free what their threads use */
         }
     }
     gate_free(gate);

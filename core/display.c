@@ -32,6 +32,7 @@ struct batch {
 struct display {
     int fd; /* a duplicate: a writer left behind must not meet another file under its number */
     pthread_t writer;
+    bool joined; /* the writer was; of whoever finishes and frees */
 
     /* The writer's alone. */
     struct batch batch;
@@ -204,11 +205,8 @@ static struct timespec time_after(int ms)
     return time;
 }
 
-void display_free(struct display *display, int patience_ms)
+void display_finish(struct display *display, int patience_ms)
 {
-    if (display == NULL)
-        return;
-    pthread_t writer = display->writer;
     struct timespec deadline = time_after(patience_ms);
 
     pthread_mutex_lock(&display->lock);
@@ -217,12 +215,30 @@ void display_free(struct display *display, int patience_ms)
     int timed_out = 0;
     while (!display->finished && timed_out == 0)
         timed_out = pthread_cond_timedwait(&display->done, &display->lock, &deadline);
+    bool finished = display->finished;
+    pthread_mutex_unlock(&display->lock);
+    if (finished && !display->joined) {
+        pthread_join(display->writer, NULL);
+        display->joined = true;
+    }
+}
+
+void display_free(struct display *display, int patience_ms)
+{
+    if (display == NULL)
+        return;
+    pthread_t writer = display->writer;
+    display_finish(display, patience_ms);
+    bool joined = display->joined;
+
+    pthread_mutex_lock(&display->lock);
     bool last = display->finished;
     display->abandoned = true;
     pthread_mutex_unlock(&display->lock);
 
     if (last) {
-        pthread_join(writer, NULL);
+        if (!joined)
+            pthread_join(writer, NULL);
         destroy(display);
     } else {
         pthread_detach(writer);

@@ -19,7 +19,13 @@ struct display;
  */
 struct display *display_new(int fd);
 
-/* Writes what is queued, for at most `patience_ms` when the terminal does not read, and frees. */
+/*
+ * Writes what is queued, for at most `patience_ms` when the terminal does not read, and then no
+ * more. Lines that still come are swallowed.
+ */
+void display_finish(struct display *display, int patience_ms);
+
+/* Finishes with this patience, and frees. Nobody may use the display any more. */
 void display_free(struct display *display, int patience_ms);
 
 /*

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 /* One recv: most requests fit, and need no buffer of their connection's own. */
@@ -26,6 +27,8 @@
 
 /* Requests answered, or buffers drained, in a row before other connections get their turn. */
 #define STEPS_A_TURN 32
+
+static const char TOO_MANY[] = "too many clients are connected: try again in a moment";
 
 struct exchange {
     struct exchange_shared *shared;
@@ -403,28 +406,43 @@ void exchange_go_on(struct exchange *exchange, struct connection *connection, bo
     }
 }
 
-/* Hands a connection back from a thread that cannot go on with it: a worker will. */
+/*
+ * Hands a connection back from a thread that cannot go on with it: a worker will. An event that
+ * came meanwhile was that worker's, so it is reported once more; not so otherwise, as each report
+ * can leave a mark, and the two would chase each other.
+ */
 static void pass_on(struct exchange *exchange, struct connection *connection,
                     enum connection_state state)
 {
-    while (!hand_back(exchange, connection, state, true))
-        ;
+    bool report = exchange->steps >= STEPS_A_TURN; /* the draining stopped in the middle */
+    while (!hand_back(exchange, connection, state, report))
+        report = true;
+}
+
+/* Bytes that came and that no worker has had the time to read. */
+static bool has_unread(const struct connection *connection)
+{
+    int unread = 0;
+    return ioctl(connection->fd, FIONREAD, &unread) == 0 && unread > 0;
 }
 
 void exchange_expire(struct exchange *exchange, struct connection *connection,
                      enum connection_state state)
 {
+    begin_turn(exchange, connection, true);
     if (atomic_load(&connection->deadline_ms) > clock_monotonic_ms()) {
         pass_on(exchange, connection, state);
         return;
     }
-    if (connection->phase != PHASE_HEAD && connection->phase != PHASE_BODY) {
+    bool overlooked = state == CONNECTION_IDLE && has_unread(connection);
+    if (connection->phase != PHASE_HEAD && connection->phase != PHASE_BODY && !overlooked) {
         exchange_close(exchange, connection);
         return;
     }
-    begin_turn(exchange, connection, true);
     enum sending sending =
-        refuse(exchange, connection, 408, "the request did not arrive in the time allowed");
+        overlooked
+            ? refuse(exchange, connection, 503, "every worker is busy: try again in a moment")
+            : refuse(exchange, connection, 408, "the request did not arrive in the time allowed");
     enum connection_state next = sending == SENT     ? drain(exchange, connection)
                                  : sending == UNSENT ? CONNECTION_WRITING
                                                      : CONNECTION_FREE;
@@ -432,6 +450,20 @@ void exchange_expire(struct exchange *exchange, struct connection *connection,
         exchange_close(exchange, connection);
     else
         pass_on(exchange, connection, next);
+}
+
+/* For a client that there is no slot for: the answer, as far as the socket takes it at once. */
+static void turn_away(struct exchange *exchange, int fd)
+{
+    struct text *response = &exchange->response;
+    text_clear(response);
+    refusal_write(response, 503, TOO_MANY, false);
+    if (!response->failed && send(fd, response->bytes, response->length, MSG_NOSIGNAL) > 0) {
+        shutdown(fd, SHUT_WR);
+        /* A request that is here already must not make a reset of the close. */
+        recv(fd, exchange->received.bytes, RECEIVE_SIZE, 0);
+    }
+    close(fd);
 }
 
 int exchange_accept(struct exchange *exchange, int listen_fd)
@@ -445,13 +477,12 @@ int exchange_accept(struct exchange *exchange, int listen_fd)
     struct connection *connection =
         connections_open(exchange->shared->house->connections, fd, &peer);
     if (!connection) {
-        close(fd);
+        turn_away(exchange, fd);
         return 0;
     }
     if (!connection->refused)
         show_connected(exchange, connection);
-    else if (refuse(exchange, connection, 503,
-                    "too many clients are connected: try again in a moment") == BROKEN) {
+    else if (refuse(exchange, connection, 503, TOO_MANY) == BROKEN) {
         exchange_close(exchange, connection);
         return 0;
     }

@@ -45,8 +45,9 @@ int exchange_accept(struct exchange *exchange, int listen_fd);
 void exchange_go_on(struct exchange *exchange, struct connection *connection, bool at_end);
 
 /*
- * Ends a claimed connection whose deadline has passed, with 408 where a request had begun; hands
- * it back in `state` if the deadline has moved since.
+ * Ends a claimed connection whose deadline has passed, with 408 where a request had begun, or 503
+ * where bytes came in time that no worker could read; hands it back in `state` if the deadline has
+ * moved since.
  */
 void exchange_expire(struct exchange *exchange, struct connection *connection,
                      enum connection_state state);

@@ -1,6 +1,7 @@
 /* Worker threads on one epoll, and the keeper of time. */
 #include "core/gate.h"
 #include "core/abyss.h"
+#include "core/acceptor.h"
 #include "core/clock.h"
 #include "core/exchange.h"
 #include "core/log.h"
@@ -17,9 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* In place of a connection's index in an event's data; indexes stay far below. */
-#define EVENT_OF_LISTENER UINT64_C(0xffffffff)
-#define EVENT_OF_EXIT     UINT64_C(0xfffffffe)
+/* In place of a connection's index in an event's data, as ACCEPTOR_EVENT; indexes stay below. */
+#define EXIT_EVENT UINT64_C(0xfffffffe)
 
 /*
  * For methods, on threads of ours (Abyss's own stack sizes do not count). libxmlrpc recurses once
@@ -27,20 +27,20 @@
  */
 #define WORKER_STACK_SIZE ((size_t)1 << 20)
 
-/* How long all workers may have been busy before the keeper accepts in their place. */
+/* How often the keeper looks whether every worker is busy, while any is. */
 #define WATCH_MS 10
 
-/* How long nothing is accepted after the system had no descriptor or memory for a connection. */
-#define ACCEPT_PAUSE_MS 100
-
-/* A pause so long after the last one is news. */
-#define ACCEPT_NEWS_MS 5000
+/* When it looks again at a connection that was due while somebody was at work on it. */
+#define RETRY_MS 10
 
 /* Connections the keeper accepts, and deadlines it takes, before it looks at the other again. */
 #define KEEPER_BATCH 256
 
 /* While it stops: how often idle connections are looked for. */
 #define SWEEP_MS 10
+
+/* For the threads that had started when one could not: they have nothing to do. */
+#define FAILED_START_PATIENCE_MS 100
 
 struct worker {
     struct gate *gate;
@@ -55,6 +55,7 @@ struct gate {
     const struct options *options;
     const struct listeners *listeners;
     struct exchange_shared shared;
+    struct acceptor acceptor;
     int exit_fd;            /* an eventfd: readable when the workers shall end */
     struct worker *workers; /* the options' number of them */
     size_t workers_started; /* written by the thread that starts and stops */
@@ -64,54 +65,14 @@ struct gate {
     struct exchange *sweepers; /* that of the thread that stops */
     atomic_bool watching;      /* the keeper looks at the workers every WATCH_MS */
     atomic_bool keeper_ends;
-    _Atomic int64_t accept_resumes_ms; /* 0: it is not paused */
-    _Atomic int64_t accept_paused_ms;  /* when it was paused last */
-    pthread_mutex_t lock;              /* guards running */
-    pthread_cond_t ended;              /* with the lock: a thread has ended */
-    size_t running;                    /* threads that have not ended */
+    pthread_mutex_t lock; /* guards running */
+    pthread_cond_t ended; /* with the lock: a thread has ended */
+    size_t running;       /* threads that have not ended */
 };
 
 static void wake_keeper(struct gate *gate)
 {
     eventfd_write(gate->shared.wake_keeper_fd, 1);
-}
-
-static int watch_listeners(struct gate *gate)
-{
-    for (size_t i = 0; i < gate->listeners->count; i++) {
-        struct epoll_event event = {.events = EPOLLIN, .data.u64 = EVENT_OF_LISTENER << 32 | i};
-        int fd = gate->listeners->items[i].fd;
-        if (epoll_ctl(gate->shared.epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-static void unwatch_listeners(struct gate *gate)
-{
-    for (size_t i = 0; i < gate->listeners->count; i++)
-        epoll_ctl(gate->shared.epoll_fd, EPOLL_CTL_DEL, gate->listeners->items[i].fd, NULL);
-}
-
-/* Descriptors or memory ran out: whoever notices first stops the accepting for a while. */
-static void pause_accepting(struct gate *gate, int error)
-{
-    int64_t now_ms = clock_monotonic_ms(), running = 0;
-    if (!atomic_compare_exchange_strong(&gate->accept_resumes_ms, &running,
-                                        now_ms + ACCEPT_PAUSE_MS))
-        return;
-    unwatch_listeners(gate);
-    if (now_ms - atomic_exchange(&gate->accept_paused_ms, now_ms) > ACCEPT_NEWS_MS)
-        log_warn("cannot accept connections for now: %s; will go on trying", strerror(error));
-    wake_keeper(gate);
-}
-
-static void resume_accepting(struct gate *gate)
-{
-    if (atomic_load(&gate->shared.stopping))
-        return;
-    watch_listeners(gate);
-    atomic_store(&gate->accept_resumes_ms, 0);
 }
 
 /* True when there may be more to accept. */
@@ -125,7 +86,8 @@ static bool accept_one(struct gate *gate, struct exchange *exchange, size_t list
     case ENFILE:
     case ENOBUFS:
     case ENOMEM:
-        pause_accepting(gate, error);
+        acceptor_pause(&gate->acceptor, error);
+        wake_keeper(gate);
         return false;
     default: /* EAGAIN; or that connection's own trouble, such as ECONNABORTED */
         return false;
@@ -137,7 +99,7 @@ static void handle_event(struct worker *worker, const struct epoll_event *event)
     struct gate *gate = worker->gate;
     uint64_t subject = event->data.u64 >> 32;
     uint32_t detail = (uint32_t)event->data.u64;
-    if (subject == EVENT_OF_LISTENER) {
+    if (subject == ACCEPTOR_EVENT) {
         accept_one(gate, worker->exchange, detail);
         return;
     }
@@ -173,7 +135,7 @@ static void *run_worker(void *argument)
         int count = epoll_wait(worker->gate->shared.epoll_fd, &event, 1, -1);
         if (count < 1)
             continue;
-        if (event.data.u64 >> 32 == EVENT_OF_EXIT)
+        if (event.data.u64 >> 32 == EXIT_EVENT)
             break;
         become_busy(worker);
         handle_event(worker, &event);
@@ -194,7 +156,7 @@ static bool all_busy(struct gate *gate)
 static void accept_for_workers(struct gate *gate)
 {
     for (size_t i = 0; i < gate->listeners->count; i++)
-        for (int n = 0; n < KEEPER_BATCH && atomic_load(&gate->accept_resumes_ms) == 0; n++)
+        for (int n = 0; n < KEEPER_BATCH && acceptor_resumes_ms(&gate->acceptor) == 0; n++)
             if (!accept_one(gate, gate->keepers, i))
                 break;
 }
@@ -215,53 +177,62 @@ static void look_at_workers(struct gate *gate)
 
 static void expire_due(struct gate *gate)
 {
-    static const enum connection_state states[] = {CONNECTION_IDLE, CONNECTION_WRITING,
-                                                   CONNECTION_CLOSING};
+    enum { STATES = 3 };
+    static const enum connection_state states[STATES] = {CONNECTION_IDLE, CONNECTION_WRITING,
+                                                         CONNECTION_CLOSING};
     struct connection *due[KEEPER_BATCH];
     size_t count = timers_due(gate->shared.timers, clock_monotonic_ms(), due, KEEPER_BATCH);
-    for (size_t i = 0; i < count; i++)
-        for (size_t s = 0; s < sizeof(states) / sizeof(states[0]); s++)
-            if (connection_claim_in(due[i], states[s])) {
-                exchange_expire(gate->keepers, due[i], states[s]);
-                break;
-            }
+    for (size_t i = 0; i < count; i++) {
+        size_t s = 0;
+        while (s < STATES && !connection_claim_in(due[i], states[s]))
+            s++;
+        if (s < STATES)
+            exchange_expire(gate->keepers, due[i], states[s]);
+        else
+            timers_retry(gate->shared.timers, due[i], clock_monotonic_ms() + RETRY_MS);
+    }
 }
 
 /* Milliseconds until the keeper has something to do; -1: until it is woken. */
-static int time_to_next(struct gate *gate)
+static int time_to_next(struct gate *gate, int64_t look_ms)
 {
-    int64_t now_ms = clock_monotonic_ms();
     int64_t next_ms = timers_next_ms(gate->shared.timers);
-    int64_t resumes_ms = atomic_load(&gate->accept_resumes_ms);
+    int64_t resumes_ms = acceptor_resumes_ms(&gate->acceptor);
     if (resumes_ms != 0 && resumes_ms < next_ms)
         next_ms = resumes_ms;
-    if (atomic_load(&gate->watching) && now_ms + WATCH_MS < next_ms)
-        next_ms = now_ms + WATCH_MS;
+    if (look_ms < next_ms)
+        next_ms = look_ms;
     if (next_ms == NO_DEADLINE)
         return -1;
-    int64_t left_ms = next_ms - now_ms;
+    int64_t left_ms = next_ms - clock_monotonic_ms();
     return left_ms < 0 ? 0 : left_ms > INT32_MAX ? INT32_MAX : (int)left_ms;
+}
+
+static void await_work(struct gate *gate, int64_t look_ms)
+{
+    struct pollfd wake = {.fd = gate->shared.wake_keeper_fd, .events = POLLIN};
+    eventfd_t ignored;
+    if (poll(&wake, 1, time_to_next(gate, look_ms)) > 0)
+        eventfd_read(gate->shared.wake_keeper_fd, &ignored);
 }
 
 static void *run_keeper(void *argument)
 {
     struct gate *gate = argument;
-    int64_t looked_ms = 0;
+    int64_t look_ms = NO_DEADLINE; /* when to look at the workers */
     while (!atomic_load(&gate->keeper_ends)) {
-        struct pollfd wake = {.fd = gate->shared.wake_keeper_fd, .events = POLLIN};
-        eventfd_t ignored;
-        if (poll(&wake, 1, time_to_next(gate)) > 0)
-            eventfd_read(gate->shared.wake_keeper_fd, &ignored);
+        await_work(gate, look_ms);
         expire_due(gate);
         int64_t now_ms = clock_monotonic_ms();
-        int64_t resumes_ms = atomic_load(&gate->accept_resumes_ms);
+        int64_t resumes_ms = acceptor_resumes_ms(&gate->acceptor);
         if (resumes_ms != 0 && resumes_ms <= now_ms)
-            resume_accepting(gate);
-        /* Not at once when woken: workers are to be busy for a while first. */
-        if (atomic_load(&gate->watching) && now_ms - looked_ms >= WATCH_MS) {
-            looked_ms = now_ms;
+            acceptor_start(&gate->acceptor);
+        if (look_ms <= now_ms) {
             look_at_workers(gate);
+            look_ms = NO_DEADLINE;
         }
+        if (look_ms == NO_DEADLINE && atomic_load(&gate->watching))
+            look_ms = now_ms + WATCH_MS;
     }
     end_thread(gate);
     return NULL;
@@ -299,7 +270,7 @@ static int open_descriptors(struct gate *gate)
     gate->exit_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (shared->epoll_fd < 0 || shared->wake_keeper_fd < 0 || gate->exit_fd < 0)
         return -1;
-    struct epoll_event event = {.events = EPOLLIN, .data.u64 = EVENT_OF_EXIT << 32};
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = EXIT_EVENT << 32};
     return epoll_ctl(shared->epoll_fd, EPOLL_CTL_ADD, gate->exit_fd, &event);
 }
 
@@ -324,9 +295,10 @@ struct gate *gate_new(const struct options *options, const struct house *house,
         .allowed_host_count = options->allow_hosts.count,
     };
     gate->shared.epoll_fd = gate->shared.wake_keeper_fd = gate->exit_fd = -1;
-    atomic_store(&gate->accept_paused_ms, INT64_MIN / 2);
     gate->shared.timers = timers_new(connections_capacity(house->connections));
-    if (open_descriptors(gate) < 0) {
+    int opened = open_descriptors(gate);
+    acceptor_init(&gate->acceptor, listeners, gate->shared.epoll_fd);
+    if (opened < 0) {
         log_error("cannot make the server's descriptors: %s", strerror(errno));
     } else if (!gate->shared.timers || make_workers(gate) < 0) {
         log_error("no memory for %ld workers; try fewer, with --threads", options->threads);
@@ -357,6 +329,7 @@ void gate_free(struct gate *gate)
     timers_free(gate->shared.timers);
     pthread_cond_destroy(&gate->ended);
     pthread_mutex_destroy(&gate->lock);
+    acceptor_destroy(&gate->acceptor);
     close_open(gate->shared.epoll_fd);
     close_open(gate->shared.wake_keeper_fd);
     close_open(gate->exit_fd);
@@ -397,12 +370,12 @@ static int start_threads(struct gate *gate)
 int gate_start(struct gate *gate)
 {
     int error = start_threads(gate);
-    if (error == 0 && watch_listeners(gate) < 0)
+    if (error == 0 && acceptor_start(&gate->acceptor) < 0)
         error = errno;
     if (error == 0)
         return 0;
     log_error("cannot start %ld workers: %s", gate->options->threads, strerror(error));
-    gate_stop(gate, ACCEPT_PAUSE_MS);
+    gate_stop(gate, FAILED_START_PATIENCE_MS);
     return -1;
 }
 
@@ -425,6 +398,7 @@ static void empty_the_house(struct gate *gate, int64_t until_ms)
         close_all_in(gate, CONNECTION_IDLE);
     while (!connections_await_empty(gate->shared.house->connections, SWEEP_MS) &&
            clock_monotonic_ms() < until_ms);
+    close_all_in(gate, CONNECTION_IDLE);
     close_all_in(gate, CONNECTION_WRITING);
     close_all_in(gate, CONNECTION_CLOSING);
 }
@@ -454,9 +428,7 @@ size_t gate_stop(struct gate *gate, int64_t patience_ms)
 {
     int64_t until_ms = clock_monotonic_ms() + patience_ms;
     atomic_store(&gate->shared.stopping, true);
-    unwatch_listeners(gate);
-    for (size_t i = 0; i < gate->listeners->count; i++)
-        shutdown(gate->listeners->items[i].fd, SHUT_RD); /* from now on connecting is refused */
+    acceptor_stop(&gate->acceptor);
     /* A part is kept for the threads to end in. */
     empty_the_house(gate, until_ms - patience_ms / 8);
 

@@ -113,8 +113,15 @@ static void explain_failure(const char *address, int error)
     log_error("cannot listen on %s: %s%s", address, strerror(error), advice);
 }
 
+/* A name can have an address that this machine does not: ::1 of localhost where IPv6 is off. */
+static bool is_not_here(int error)
+{
+    return error == EADDRNOTAVAIL || error == EAFNOSUPPORT;
+}
+
+/* `is_one_of_many`: it may be left out if it is not of this machine. */
 static int add_listener(struct listeners *listeners, const char *address,
-                        const struct addrinfo *info, bool allow_remote)
+                        const struct addrinfo *info, bool allow_remote, bool is_one_of_many)
 {
     if (!allow_remote && !is_loopback(info->ai_addr)) {
         log_error("%s is reachable from other machines, and nothing here asks who calls: add "
@@ -131,6 +138,8 @@ static int add_listener(struct listeners *listeners, const char *address,
     listeners->items = items;
     struct listener *listener = &items[listeners->count];
     listener->fd = listen_on(info);
+    if (listener->fd < 0 && is_one_of_many && is_not_here(errno))
+        return 0;
     if (listener->fd < 0) {
         explain_failure(address, errno);
         return -1;
@@ -159,8 +168,11 @@ static int open_address(struct listeners *listeners, const char *address, bool a
         return -1;
     }
     int result = 0;
-    for (const struct addrinfo *info = found; info && result == 0; info = info->ai_next)
-        result = add_listener(listeners, address, info, allow_remote);
+    size_t before = listeners->count;
+    for (const struct addrinfo *info = found; info && result == 0; info = info->ai_next) {
+        bool has_other = info->ai_next || listeners->count > before;
+        result = add_listener(listeners, address, info, allow_remote, has_other);
+    }
     freeaddrinfo(found);
     return result;
 }

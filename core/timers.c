@@ -6,7 +6,7 @@
 
 struct timers {
     pthread_mutex_t lock; /* guards all below, and timer_place of every connection */
-    size_t count, capacity;
+    size_t count;
     struct connection *heap[]; /* by armed_ms, earliest first */
 };
 
@@ -15,7 +15,6 @@ struct timers *timers_new(size_t capacity)
     struct timers *timers = calloc(1, sizeof(*timers) + capacity * sizeof(timers->heap[0]));
     if (!timers)
         return NULL;
-    timers->capacity = capacity;
     pthread_mutex_init(&timers->lock, NULL);
     return timers;
 }
@@ -133,4 +132,12 @@ size_t timers_due(struct timers *timers, int64_t now_ms, struct connection **out
     }
     pthread_mutex_unlock(&timers->lock);
     return due;
+}
+
+void timers_retry(struct timers *timers, struct connection *connection, int64_t when_ms)
+{
+    pthread_mutex_lock(&timers->lock);
+    if (armed(connection) == NO_DEADLINE)
+        arm(timers, connection, when_ms);
+    pthread_mutex_unlock(&timers->lock);
 }

@@ -28,9 +28,15 @@ int64_t timers_next_ms(struct timers *timers);
 
 /*
  * Takes up to `limit` connections whose deadline has passed. The caller does not own them: it must
- * claim each, look at the deadline again, and may find another thread at work, which will then set
- * a deadline anew. Returns how many. The keeper only.
+ * claim each and look at the deadline again, or timers_retry it. Returns how many. The keeper only.
  */
 size_t timers_due(struct timers *timers, int64_t now_ms, struct connection **out, size_t limit);
+
+/*
+ * Looks again at `when_ms` at a connection that was due and could not be claimed: its owner may
+ * have set its deadline before the connection was taken, and so not have put it back. The keeper
+ * only.
+ */
+void timers_retry(struct timers *timers, struct connection *connection, int64_t when_ms);
 
 #endif

@@ -35,17 +35,31 @@ struct terminal {
     struct text seen; /* what was read so far */
 };
 
-static void open_terminal(struct terminal *terminal)
+static int open_terminal(void **state)
 {
+    static struct terminal terminal; /* one test at a time has it */
     int ends[2];
 
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-    terminal->reader = ends[0];
-    terminal->fd = ends[1];
-    terminal->display = display_new(terminal->fd);
-    assert_non_null(terminal->display);
-    text_init(&terminal->seen);
+    terminal.reader = ends[0];
+    terminal.fd = ends[1];
+    terminal.display = display_new(terminal.fd);
+    assert_non_null(terminal.display);
+    text_init(&terminal.seen);
+    *state = &terminal;
+    return 0;
 }
+
+/* Frees what a test leaves, which is all but `seen` closed. */
+static int free_seen(void **state)
+{
+    struct terminal *terminal = *state;
+
+    text_free(&terminal->seen);
+    return 0;
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, open_terminal, free_seen)
 
 /* Reads once, waiting for it. False at the end. */
 static bool read_more(struct terminal *terminal)
@@ -129,16 +143,15 @@ static void *send_lines(void *argument)
     return NULL;
 }
 
-static void start_senders(struct sender senders[SENDERS], struct display *display)
+/* Sends from all senders at once, and waits until they have. */
+static void send_from_all(struct display *display)
 {
+    struct sender senders[SENDERS];
+
     for (int i = 0; i < SENDERS; i++) {
         senders[i] = (struct sender){.display = display, .number = i};
         assert_int_equal(pthread_create(&senders[i].thread, NULL, send_lines, &senders[i]), 0);
     }
-}
-
-static void join_senders(struct sender senders[SENDERS])
-{
     for (int i = 0; i < SENDERS; i++)
         pthread_join(senders[i].thread, NULL);
 }
@@ -160,26 +173,34 @@ static char *check_sent_line(char *text, int next[SENDERS])
     return text + 1;
 }
 
-static void lines_of_many_threads_arrive_whole_and_in_each_threads_order(void **state)
+#define OTHER_LINE "somebody else\n"
+
+/* Finds all lines of all senders, whole and in order; returns how many of OTHER_LINE are there. */
+static int check_all_sent(char *text)
 {
-    (void)state;
-    struct terminal terminal;
-    struct sender senders[SENDERS];
-    int next[SENDERS] = {0};
+    int next[SENDERS] = {0}, others = 0;
 
-    open_terminal(&terminal);
-    start_senders(senders, terminal.display);
-    join_senders(senders);
-    finish(&terminal);
-
-    for (char *text = terminal.seen.bytes; *text != '\0';)
-        text = check_sent_line(text, next);
+    while (*text != '\0') {
+        if (strncmp(text, OTHER_LINE, strlen(OTHER_LINE)) == 0) {
+            text += strlen(OTHER_LINE);
+            others++;
+        } else {
+            text = check_sent_line(text, next);
+        }
+    }
     for (int i = 0; i < SENDERS; i++)
         assert_int_equal(next[i], LINES_A_SENDER);
-    text_free(&terminal.seen);
+    return others;
 }
 
-#define OTHER_LINE "somebody else\n"
+static void lines_of_many_threads_arrive_whole_and_in_each_threads_order(void **state)
+{
+    struct terminal *terminal = *state;
+
+    send_from_all(terminal->display);
+    finish(terminal);
+    assert_int_equal(check_all_sent(terminal->seen.bytes), 0);
+}
 
 static void *write_beside(void *argument)
 {
@@ -193,56 +214,32 @@ static void *write_beside(void *argument)
 
 static void lines_stay_whole_beside_another_writer_to_the_pipe(void **state)
 {
-    (void)state;
-    struct terminal terminal;
-    struct sender senders[SENDERS];
-    pthread_t other;
-    int next[SENDERS] = {0}, others = 0;
+    struct terminal *terminal = *state;
+    pthread_t other, reader;
 
-    open_terminal(&terminal);
-    /* Nobody reads until all is queued: the writer then has batches of many pieces. */
-    start_senders(senders, terminal.display);
-    join_senders(senders);
-    assert_int_equal(pthread_create(&other, NULL, write_beside, &terminal), 0);
-    while (terminal.seen.length < 65536)
-        assert_true(read_more(&terminal));
-    pthread_t reader;
-    assert_int_equal(pthread_create(&reader, NULL, read_to_end, &terminal), 0);
+    send_from_all(terminal->display); /* nobody reads yet: what is queued makes many pieces */
+    assert_int_equal(pthread_create(&other, NULL, write_beside, terminal), 0);
+    assert_int_equal(pthread_create(&reader, NULL, read_to_end, terminal), 0);
     pthread_join(other, NULL);
-    display_free(terminal.display, ENOUGH_MS);
-    close(terminal.fd);
+    display_free(terminal->display, ENOUGH_MS);
+    close(terminal->fd);
     pthread_join(reader, NULL);
-    close(terminal.reader);
-
-    for (char *text = terminal.seen.bytes; *text != '\0';) {
-        if (strncmp(text, OTHER_LINE, strlen(OTHER_LINE)) == 0) {
-            text += strlen(OTHER_LINE);
-            others++;
-        } else {
-            text = check_sent_line(text, next);
-        }
-    }
-    assert_int_equal(others, LINES_A_SENDER);
-    for (int i = 0; i < SENDERS; i++)
-        assert_int_equal(next[i], LINES_A_SENDER);
-    text_free(&terminal.seen);
+    close(terminal->reader);
+    assert_int_equal(check_all_sent(terminal->seen.bytes), LINES_A_SENDER);
 }
 
 static void each_line_is_shown_before_another_is_sent(void **state)
 {
-    (void)state;
-    struct terminal terminal;
+    struct terminal *terminal = *state;
     char line[32];
 
-    open_terminal(&terminal);
     for (int i = 0; i < 2000; i++) { /* a wake-up lost once hangs here */
         snprintf(line, sizeof(line), "line %d\n", i);
-        show(terminal.display, line);
-        read_until(&terminal, line);
-        text_clear(&terminal.seen);
+        show(terminal->display, line);
+        read_until(terminal, line);
+        text_clear(&terminal->seen);
     }
-    finish(&terminal);
-    text_free(&terminal.seen);
+    finish(terminal);
 }
 
 /* A line of 20,000 bytes, five times PIPE_BUF, between two short ones. */
@@ -258,16 +255,13 @@ static void make_long_lines(struct text *lines)
 
 static void a_line_longer_than_a_pipe_takes_at_once_arrives_whole(void **state)
 {
-    (void)state;
-    struct terminal terminal;
+    struct terminal *terminal = *state;
     struct text lines;
 
     make_long_lines(&lines);
-    open_terminal(&terminal);
-    display_lines(terminal.display, lines.bytes, lines.length);
-    finish(&terminal);
-    assert_string_equal(terminal.seen.bytes, lines.bytes);
-    text_free(&terminal.seen);
+    display_lines(terminal->display, lines.bytes, lines.length);
+    finish(terminal);
+    assert_string_equal(terminal->seen.bytes, lines.bytes);
     text_free(&lines);
 }
 
@@ -291,21 +285,12 @@ static void a_regular_file_takes_all_lines(void **state)
 
 static void a_descriptor_that_others_made_non_blocking_loses_nothing(void **state)
 {
-    (void)state;
-    struct terminal terminal;
-    struct sender senders[SENDERS];
-    int next[SENDERS] = {0};
+    struct terminal *terminal = *state;
 
-    open_terminal(&terminal);
-    assert_int_equal(fcntl(terminal.fd, F_SETFL, O_WRONLY | O_NONBLOCK), 0);
-    start_senders(senders, terminal.display); /* more than the pipe holds, and nobody reads yet */
-    join_senders(senders);
-    finish(&terminal);
-    for (char *text = terminal.seen.bytes; *text != '\0';)
-        text = check_sent_line(text, next);
-    for (int i = 0; i < SENDERS; i++)
-        assert_int_equal(next[i], LINES_A_SENDER);
-    text_free(&terminal.seen);
+    assert_int_equal(fcntl(terminal->fd, F_SETFL, O_WRONLY | O_NONBLOCK), 0);
+    send_from_all(terminal->display); /* more than the pipe holds, and nobody reads yet */
+    finish(terminal);
+    assert_int_equal(check_all_sent(terminal->seen.bytes), 0);
 }
 
 /* --- what is not shown --- */
@@ -339,46 +324,39 @@ static unsigned long account_for(char *text, unsigned long *missing)
 
 static void lines_missing_while_nobody_reads_are_counted_where_they_are_missing(void **state)
 {
-    (void)state;
-    struct terminal terminal;
+    struct terminal *terminal = *state;
     char line[640];
     unsigned long sent = 0, missing;
 
-    open_terminal(&terminal);
     for (; sent < 20000; sent++) { /* 6 MB: more than the pipe, the batch and the queue hold */
         /* Of many lengths: a short one could fit where a long one did not. */
         snprintf(line, sizeof(line), "%lu %0*d\n", sent, 1 + (int)(sent * 37 % 600), 0);
-        show(terminal.display, line); /* nobody reads: a display that waits hangs here */
+        show(terminal->display, line); /* nobody reads: a display that waits hangs here */
     }
-    read_until(&terminal, GAP_END);
+    read_until(terminal, GAP_END);
     snprintf(line, sizeof(line), "%lu last\n", sent++);
-    show(terminal.display, line);
-    read_until(&terminal, line);
-    finish(&terminal);
+    show(terminal->display, line);
+    read_until(terminal, line);
+    finish(terminal);
 
-    assert_int_equal(account_for(terminal.seen.bytes, &missing), sent);
+    assert_int_equal(account_for(terminal->seen.bytes, &missing), sent);
     assert_true(missing > 0);
-    text_free(&terminal.seen);
 }
 
 static void no_line_of_many_threads_is_missing_from_the_count(void **state)
 {
-    (void)state;
+    struct terminal *terminal = *state;
     const unsigned long sent = 12UL * SENDERS * LINES_A_SENDER;
-    struct terminal terminal;
-    struct sender senders[SENDERS];
     unsigned long shown = 0, missing = 0, number;
 
-    open_terminal(&terminal);
     for (int round = 0; round < 12; round++) { /* 7 MB in all, read only every fourth time */
-        start_senders(senders, terminal.display);
-        join_senders(senders);
+        send_from_all(terminal->display);
         if (round % 4 == 3)
-            assert_true(read_more(&terminal));
+            assert_true(read_more(terminal));
     }
-    finish(&terminal);
+    finish(terminal);
 
-    for (char *text = terminal.seen.bytes; *text != '\0'; text = strchr(text, '\n') + 1) {
+    for (char *text = terminal->seen.bytes; *text != '\0'; text = strchr(text, '\n') + 1) {
         if (sscanf(text, "… %lu line", &number) == 1)
             missing += number;
         else
@@ -386,46 +364,27 @@ static void no_line_of_many_threads_is_missing_from_the_count(void **state)
     }
     assert_true(missing > 0);
     assert_int_equal(shown + missing, sent);
-    text_free(&terminal.seen);
 }
 
-static void lines_larger_than_the_queue_are_counted_not_shown(void **state)
+static void only_lines_larger_than_the_queue_are_counted_when_it_is_empty(void **state)
 {
-    (void)state;
-    struct terminal terminal;
-    char *lines = malloc(DISPLAY_QUEUE_SIZE + 1);
+    struct terminal *terminal = *state;
+    static const char notices[] = "… 1 line was" GAP_END "… 3 lines were" GAP_END;
+    static char lines[DISPLAY_QUEUE_SIZE + 1];
 
-    assert_non_null(lines);
-    memset(lines, 'x', DISPLAY_QUEUE_SIZE + 1);
-    lines[DISPLAY_QUEUE_SIZE] = '\n';
-    open_terminal(&terminal);
-    display_lines(terminal.display, lines, DISPLAY_QUEUE_SIZE + 1);
-    read_until(&terminal, "… 1 line was" GAP_END);
-    lines[10] = lines[20] = '\n';
-    display_lines(terminal.display, lines, DISPLAY_QUEUE_SIZE + 1);
-    read_until(&terminal, "… 3 lines were" GAP_END);
-    finish(&terminal);
-    assert_string_equal(terminal.seen.bytes, "… 1 line was" GAP_END "… 3 lines were" GAP_END);
-    text_free(&terminal.seen);
-    free(lines);
-}
-
-static void lines_that_just_fill_the_queue_are_shown(void **state)
-{
-    (void)state;
-    struct terminal terminal;
-    char *lines = malloc(DISPLAY_QUEUE_SIZE);
-
-    assert_non_null(lines);
     memset(lines, 'x', DISPLAY_QUEUE_SIZE);
-    lines[DISPLAY_QUEUE_SIZE - 1] = '\n';
-    open_terminal(&terminal);
-    display_lines(terminal.display, lines, DISPLAY_QUEUE_SIZE);
-    finish(&terminal);
-    assert_int_equal(terminal.seen.length, DISPLAY_QUEUE_SIZE);
-    assert_memory_equal(terminal.seen.bytes, lines, DISPLAY_QUEUE_SIZE);
-    text_free(&terminal.seen);
-    free(lines);
+    lines[DISPLAY_QUEUE_SIZE] = '\n';
+    display_lines(terminal->display, lines, DISPLAY_QUEUE_SIZE + 1);
+    read_until(terminal, "… 1 line was" GAP_END);
+    lines[10] = lines[20] = '\n';
+    display_lines(terminal->display, lines, DISPLAY_QUEUE_SIZE + 1);
+    read_until(terminal, "… 3 lines were" GAP_END);
+    display_lines(terminal->display, lines + 1, DISPLAY_QUEUE_SIZE); /* just fills it */
+    finish(terminal);
+
+    assert_int_equal(terminal->seen.length, strlen(notices) + DISPLAY_QUEUE_SIZE);
+    assert_memory_equal(terminal->seen.bytes, notices, strlen(notices));
+    assert_memory_equal(terminal->seen.bytes + strlen(notices), lines + 1, DISPLAY_QUEUE_SIZE);
 }
 
 /* --- freeing --- */
@@ -457,23 +416,29 @@ static void assert_freed_within(struct display *display, int patience_ms)
     assert_in_range(now_ms() - start, patience_ms, patience_ms + 2000); /* a loaded machine's */
 }
 
-static void free_gives_up_on_a_pipe_that_nobody_reads(void **state)
+static void give_up(struct terminal *terminal, int patience_ms)
 {
-    (void)state;
-    struct terminal terminal;
     int held;
 
-    open_terminal(&terminal);
-    queue_much(terminal.display);
-    await_room_gone(terminal.fd);
-    assert_freed_within(terminal.display, 100);
+    queue_much(terminal->display);
+    await_room_gone(terminal->fd);
+    assert_freed_within(terminal->display, patience_ms);
 
-    assert_int_equal(ioctl(terminal.reader, FIONREAD, &held), 0);
-    close(terminal.fd);
-    read_to_end(&terminal); /* ends when the writer, left behind, has closed its descriptor */
-    assert_int_equal(terminal.seen.length, held);
-    close(terminal.reader);
-    text_free(&terminal.seen);
+    assert_int_equal(ioctl(terminal->reader, FIONREAD, &held), 0);
+    close(terminal->fd);
+    read_to_end(terminal); /* ends when the writer, left behind, has closed its descriptor */
+    assert_int_equal(terminal->seen.length, held);
+    close(terminal->reader);
+}
+
+static void free_gives_up_on_a_pipe_that_nobody_reads(void **state)
+{
+    give_up(*state, 100);
+}
+
+static void free_without_patience_gives_up_at_once(void **state)
+{
+    give_up(*state, 0);
 }
 
 static void free_gives_up_on_a_terminal_that_took_half_a_line(void **state)
@@ -495,54 +460,49 @@ static void free_gives_up_on_a_terminal_that_took_half_a_line(void **state)
     close(master);
 }
 
-static void free_without_patience_does_not_wait(void **state)
-{
-    (void)state;
-    struct terminal terminal;
-
-    open_terminal(&terminal);
-    queue_much(terminal.display);
-    await_room_gone(terminal.fd);
-    assert_freed_within(terminal.display, 0);
-    close(terminal.fd);
-    read_to_end(&terminal);
-    close(terminal.reader);
-    text_free(&terminal.seen);
-}
-
 static void free_with_nothing_queued_returns_at_once(void **state)
 {
-    (void)state;
-    struct terminal terminal;
+    struct terminal *terminal = *state;
     int64_t start = now_ms();
 
-    open_terminal(&terminal);
-    display_free(terminal.display, ENOUGH_MS);
+    display_free(terminal->display, ENOUGH_MS);
     assert_true(now_ms() - start < ENOUGH_MS / 2);
-    close(terminal.fd);
-    assert_false(read_more(&terminal));
-    close(terminal.reader);
-    text_free(&terminal.seen);
+    close(terminal->fd);
+    assert_false(read_more(terminal));
+    close(terminal->reader);
 }
 
 /* --- errors --- */
 
+/* A method that was abandoned can show a line while the program ends. */
+static void lines_after_the_finish_are_swallowed(void **state)
+{
+    struct terminal *terminal = *state;
+
+    show(terminal->display, "before\n");
+    display_finish(terminal->display, ENOUGH_MS);
+    show(terminal->display, "after\n");
+    display_free(terminal->display, ENOUGH_MS);
+    close(terminal->fd);
+    read_to_end(terminal);
+    close(terminal->reader);
+    assert_string_equal(terminal->seen.bytes, "before\n");
+}
+
 static void a_closed_reader_is_told_of_once_on_stderr(void **state)
 {
-    (void)state;
-    struct terminal terminal;
+    struct terminal *terminal = *state;
     int saved = dup(STDERR_FILENO), log[2];
     char told[1024] = {0};
 
-    open_terminal(&terminal);
-    close(terminal.reader);
+    close(terminal->reader);
     assert_int_equal(pipe2(log, O_CLOEXEC), 0);
     dup2(log[1], STDERR_FILENO);
     close(log[1]);
-    show(terminal.display, "first\n");
+    show(terminal->display, "first\n");
     ssize_t length = read(log[0], told, sizeof(told) - 1); /* waits until the writer has noticed */
-    show(terminal.display, "second\n");
-    display_free(terminal.display, ENOUGH_MS);
+    show(terminal->display, "second\n");
+    display_free(terminal->display, ENOUGH_MS);
     dup2(saved, STDERR_FILENO);
 
     assert_true(length > 0);
@@ -552,7 +512,7 @@ static void a_closed_reader_is_told_of_once_on_stderr(void **state)
     assert_int_equal(read(log[0], told, sizeof(told)), 0); /* no more, and no second line */
     close(log[0]);
     close(saved);
-    close(terminal.fd);
+    close(terminal->fd);
 }
 
 static void a_descriptor_that_is_none_makes_no_display(void **state)
@@ -570,21 +530,21 @@ static void a_descriptor_that_is_none_makes_no_display(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lines_of_many_threads_arrive_whole_and_in_each_threads_order),
-        cmocka_unit_test(lines_stay_whole_beside_another_writer_to_the_pipe),
-        cmocka_unit_test(each_line_is_shown_before_another_is_sent),
-        cmocka_unit_test(a_line_longer_than_a_pipe_takes_at_once_arrives_whole),
+        TEST(lines_of_many_threads_arrive_whole_and_in_each_threads_order),
+        TEST(lines_stay_whole_beside_another_writer_to_the_pipe),
+        TEST(each_line_is_shown_before_another_is_sent),
+        TEST(a_line_longer_than_a_pipe_takes_at_once_arrives_whole),
         cmocka_unit_test(a_regular_file_takes_all_lines),
-        cmocka_unit_test(a_descriptor_that_others_made_non_blocking_loses_nothing),
-        cmocka_unit_test(lines_missing_while_nobody_reads_are_counted_where_they_are_missing),
-        cmocka_unit_test(no_line_of_many_threads_is_missing_from_the_count),
-        cmocka_unit_test(lines_larger_than_the_queue_are_counted_not_shown),
-        cmocka_unit_test(lines_that_just_fill_the_queue_are_shown),
-        cmocka_unit_test(free_gives_up_on_a_pipe_that_nobody_reads),
+        TEST(a_descriptor_that_others_made_non_blocking_loses_nothing),
+        TEST(lines_missing_while_nobody_reads_are_counted_where_they_are_missing),
+        TEST(no_line_of_many_threads_is_missing_from_the_count),
+        TEST(only_lines_larger_than_the_queue_are_counted_when_it_is_empty),
+        TEST(free_gives_up_on_a_pipe_that_nobody_reads),
+        TEST(free_without_patience_gives_up_at_once),
         cmocka_unit_test(free_gives_up_on_a_terminal_that_took_half_a_line),
-        cmocka_unit_test(free_without_patience_does_not_wait),
-        cmocka_unit_test(free_with_nothing_queued_returns_at_once),
-        cmocka_unit_test(a_closed_reader_is_told_of_once_on_stderr),
+        TEST(free_with_nothing_queued_returns_at_once),
+        TEST(lines_after_the_finish_are_swallowed),
+        TEST(a_closed_reader_is_told_of_once_on_stderr),
         cmocka_unit_test(a_descriptor_that_is_none_makes_no_display),
     };
     signal(SIGPIPE, SIG_IGN); /* as the server does */

@@ -117,6 +117,36 @@ static void more_due_than_asked_for_come_the_next_time(void **state)
     timers_free(timers);
 }
 
+static void one_that_could_not_be_claimed_is_due_again(void **state)
+{
+    (void)state;
+    struct timers *timers = timers_new(COUNT);
+    struct connection *connections = make_connections();
+    timers_set(timers, &connections[0], 5);
+    assert_int_equal(count_due(timers, 5), 1);
+    /* Its owner hands it back now, having set this deadline before it was taken: no timer left. */
+    timers_retry(timers, &connections[0], 15);
+    assert_int_equal(count_due(timers, 14), 0);
+    assert_int_equal(count_due(timers, 15), 1);
+    free(connections);
+    timers_free(timers);
+}
+
+static void a_retry_leaves_a_deadline_alone_that_was_set_meanwhile(void **state)
+{
+    (void)state;
+    struct timers *timers = timers_new(COUNT);
+    struct connection *connections = make_connections();
+    timers_set(timers, &connections[0], 5);
+    assert_int_equal(count_due(timers, 5), 1);
+    timers_set(timers, &connections[0], 100);
+    timers_retry(timers, &connections[0], 15);
+    assert_int_equal(timers_next_ms(timers), 100);
+    assert_int_equal(count_due(timers, 100), 1);
+    free(connections);
+    timers_free(timers);
+}
+
 struct race {
     struct timers *timers;
     struct connection *connection;
@@ -161,6 +191,8 @@ int main(void)
         cmocka_unit_test(a_deadline_moved_earlier_wakes_the_keeper_and_is_due),
         cmocka_unit_test(a_deadline_taken_back_never_comes),
         cmocka_unit_test(more_due_than_asked_for_come_the_next_time),
+        cmocka_unit_test(one_that_could_not_be_claimed_is_due_again),
+        cmocka_unit_test(a_retry_leaves_a_deadline_alone_that_was_set_meanwhile),
         cmocka_unit_test(the_last_deadline_is_never_lost_between_owner_and_keeper),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,97 @@
+/* Shows the listening sockets to epoll, or hides them. */
+#include "core/acceptor.h"
+#include "core/clock.h"
+#include "core/log.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#define PAUSE_MS 100
+
+/* A pause so long after the last one is news. */
+#define NEWS_MS 5000
+
+void acceptor_init(struct acceptor *acceptor, const struct listeners *listeners, int epoll_fd)
+{
+    *acceptor = (struct acceptor){
+        .listeners = listeners,
+        .epoll_fd = epoll_fd,
+        .paused_ms = -NEWS_MS - 1, /* the first one is */
+    };
+    pthread_mutex_init(&acceptor->lock, NULL);
+}
+
+void acceptor_destroy(struct acceptor *acceptor)
+{
+    pthread_mutex_destroy(&acceptor->lock);
+}
+
+/* The lock is held. 0; or -1 and errno, with as many shown as could be. */
+static int show_listeners(struct acceptor *acceptor)
+{
+    int result = 0;
+    for (size_t i = 0; i < acceptor->listeners->count; i++) {
+        struct epoll_event event = {.events = EPOLLIN, .data.u64 = ACCEPTOR_EVENT << 32 | i};
+        int fd = acceptor->listeners->items[i].fd;
+        if (epoll_ctl(acceptor->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 && errno != EEXIST)
+            result = -1;
+    }
+    return result;
+}
+
+/* The lock is held. */
+static void hide_listeners(struct acceptor *acceptor)
+{
+    for (size_t i = 0; i < acceptor->listeners->count; i++)
+        epoll_ctl(acceptor->epoll_fd, EPOLL_CTL_DEL, acceptor->listeners->items[i].fd, NULL);
+    acceptor->accepting = false;
+}
+
+int acceptor_start(struct acceptor *acceptor)
+{
+    int result = 0;
+    pthread_mutex_lock(&acceptor->lock);
+    atomic_store(&acceptor->resumes_ms, 0);
+    if (!acceptor->stopped) {
+        result = show_listeners(acceptor);
+        acceptor->accepting = result == 0;
+        if (result < 0)
+            atomic_store(&acceptor->resumes_ms, clock_monotonic_ms() + PAUSE_MS);
+    }
+    pthread_mutex_unlock(&acceptor->lock);
+    return result;
+}
+
+void acceptor_pause(struct acceptor *acceptor, int error)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    bool is_news = false;
+    pthread_mutex_lock(&acceptor->lock);
+    if (acceptor->accepting) {
+        hide_listeners(acceptor);
+        atomic_store(&acceptor->resumes_ms, now_ms + PAUSE_MS);
+        is_news = now_ms - acceptor->paused_ms > NEWS_MS;
+        acceptor->paused_ms = now_ms;
+    }
+    pthread_mutex_unlock(&acceptor->lock);
+    if (is_news)
+        log_warn("cannot accept connections for now: %s; will go on trying", strerror(error));
+}
+
+int64_t acceptor_resumes_ms(struct acceptor *acceptor)
+{
+    return atomic_load(&acceptor->resumes_ms);
+}
+
+void acceptor_stop(struct acceptor *acceptor)
+{
+    pthread_mutex_lock(&acceptor->lock);
+    acceptor->stopped = true;
+    atomic_store(&acceptor->resumes_ms, 0);
+    hide_listeners(acceptor);
+    pthread_mutex_unlock(&acceptor->lock);
+    for (size_t i = 0; i < acceptor->listeners->count; i++)
+        shutdown(acceptor->listeners->items[i].fd, SHUT_RD);
+}
