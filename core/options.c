@@ -5,7 +5,6 @@
 #include "core/xml.h"
 #include <argp.h>
 #include <ctype.h>
-#include <expat.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -73,6 +72,8 @@ static const struct row {
      STRING(XML_DEFAULT_ELEMENTS), "XML elements of a request"},
     {COUNT, "max-multicall", 0, "N", FIELD(max_multicall), "1", "100000", "1000",
      "Calls inside one system.multicall"},
+    {SIZE, "max-multicall-size", 0, "SIZE", FIELD(max_multicall_size), "1K", "1024M", "4M",
+     "Size of its answer: once it is reached, what is left of the calls is not run"},
 
     {HEADING, .help = "What it serves and shows:"},
     {FLAG, "validator", .field = FIELD(validator),
@@ -220,11 +221,10 @@ static void refuse(const struct row *row, const char *text, const struct argp_st
 static void show_version(void)
 {
     unsigned major, minor, point;
-    XML_Expat_Version expat = XML_ExpatVersionInfo();
 
     xmlrpc_version(&major, &minor, &point);
-    printf("%s %s (xmlrpc-c %u.%u.%u, expat %d.%d.%d)\n", LOOKOUT_NAME, LOOKOUT_VERSION, major,
-           minor, point, expat.major, expat.minor, expat.micro);
+    printf("%s %s (xmlrpc-c %u.%u.%u, %s)\n", LOOKOUT_NAME, LOOKOUT_VERSION, major, minor, point,
+           xml_parser_version());
 }
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)

@@ -28,6 +28,7 @@ struct options {
     long max_depth;                  /* XML elements inside one another */
     long max_elements;               /* XML elements of a request */
     long max_multicall;              /* calls in one system.multicall */
+    long max_multicall_size;         /* bytes of its answer, at which no more of them are run */
     struct options_list allow_hosts; /* names, besides IP addresses and localhost, for Host */
     bool validator;                  /* serve validator1.* */
     bool quiet;                      /* show nothing but where the server listens */

@@ -405,6 +405,18 @@ static void write_result(xmlrpc_env *env, xmlrpc_value *result, xmlrpc_mem_block
     xmlrpc_env_clean(&writing);
 }
 
+size_t registry_measure(xmlrpc_env *env, xmlrpc_value *result)
+{
+    size_t size = 0;
+    xmlrpc_mem_block *response = xmlrpc_mem_block_new(env, 0);
+    if (env->fault_occurred)
+        return 0;
+    write_result(env, result, response);
+    size = xmlrpc_mem_block_size(response);
+    xmlrpc_mem_block_free(response);
+    return size;
+}
+
 void registry_process(const struct registry *registry, xmlrpc_env *env, struct call *call,
                       const char *xml, size_t length, xmlrpc_mem_block *response)
 {

@@ -67,6 +67,12 @@ xmlrpc_value *registry_call(const struct registry *registry, xmlrpc_env *env, st
                             const char *name, xmlrpc_value *params);
 
 /*
+ * The bytes that a result takes in a response. 0, with a fault set, when XML-RPC has no form for
+ * it.
+ */
+size_t registry_measure(xmlrpc_env *env, xmlrpc_value *result);
+
+/*
  * Answers the XML of a call with the XML of its response or fault, appended to `response`, and
  * counts one call of its connection, be it a multicall or malformed. Sets `env` only when not even
  * a fault could be written.

@@ -431,7 +431,6 @@ static bool passes(const struct trial *trial)
     const char *name;
     xmlrpc_value *params;
     bool passed;
-
     last.verdict = XML_SOUND; /* and so it stays when our parser is not the one that is called */
     xmlrpc_env_init(&env);
     xmlrpc_parse_call(&env, trial->xml, strlen(trial->xml), &name, &params);
@@ -449,7 +448,6 @@ static bool passes(const struct trial *trial)
 static bool refuses_deep_nest(void)
 {
     struct text nest;
-
     text_init(&nest);
     for (unsigned depth = 0; depth <= limits.depth; depth++)
         text_add(&nest, "<a>");
@@ -478,10 +476,14 @@ static bool hash_salt_is_libexpats(void)
            salt.dli_fbase == create.dli_fbase;
 }
 
+const char *xml_parser_version(void)
+{
+    return XML_ExpatVersion();
+}
+
 const char *xml_self_test(void)
 {
     unsigned major, minor, point;
-
     xmlrpc_version(&major, &minor, &point);
     if (major * 100 + minor != LOOKOUT_XMLRPC_C_VERSION)
         return "libxmlrpc is of another release than at build time";

@@ -45,6 +45,9 @@ enum xml_verdict xml_verdict(void);
  */
 const char *xml_complaint(void);
 
+/* The parser and its release: "expat_2.5.0". Static text. */
+const char *xml_parser_version(void);
+
 /*
  * Tries the guards on themselves (an entity bomb, a deep nest, an i8 and doubles that are none, an
  * emoji, an exact double) through libxmlrpc's public functions, as another library version or

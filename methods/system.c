@@ -89,12 +89,37 @@ static xmlrpc_value *call_entry(xmlrpc_env *env, struct call *call, xmlrpc_value
     return result;
 }
 
+/*
+ * Runs an entry if there are bytes left for its result, and takes those of it off `left`. So what
+ * one request makes the server hold is bounded, and a result that XML-RPC has no form for is its
+ * own entry's fault.
+ */
+static xmlrpc_value *call_within(xmlrpc_env *env, struct call *call, xmlrpc_value *entry,
+                                 size_t *left)
+{
+    if (*left == 0) {
+        call_fault(env, FAULT_APPLICATION,
+                   "not run: the answers before this one reached --max-multicall-size");
+        return NULL;
+    }
+    xmlrpc_value *result = call_entry(env, call, entry);
+    if (env->fault_occurred)
+        return NULL;
+    size_t size = registry_measure(env, result);
+    *left -= size < *left ? size : *left;
+    if (!env->fault_occurred)
+        return result;
+    xmlrpc_DECREF(result);
+    return NULL;
+}
+
 /* What stands in the answer for one entry: an array of its result, or a struct of its fault. */
-static xmlrpc_value *answer_entry(xmlrpc_env *env, struct call *call, xmlrpc_value *entry)
+static xmlrpc_value *answer_entry(xmlrpc_env *env, struct call *call, xmlrpc_value *entry,
+                                  size_t *left)
 {
     xmlrpc_env fault;
     xmlrpc_env_init(&fault);
-    xmlrpc_value *result = call_entry(&fault, call, entry), *answer;
+    xmlrpc_value *result = call_within(&fault, call, entry, left), *answer;
     if (fault.fault_occurred) {
         answer = xmlrpc_build_value(env, "{s:i,s:s}", "faultCode", fault.fault_code, "faultString",
                                     fault.fault_string);
@@ -133,11 +158,12 @@ static xmlrpc_value *answer_entries(xmlrpc_env *env, struct call *call, xmlrpc_v
                                     int count)
 {
     xmlrpc_value *answers = call_array(env);
+    size_t left = (size_t)call->house->options->max_multicall_size;
     call->within_multicall = true;
     for (int i = 0; i < count && !env->fault_occurred; i++) {
         xmlrpc_value *entry;
         xmlrpc_array_read_item(env, entries, (unsigned)i, &entry);
-        call_append(env, &answers, answer_entry(env, call, entry));
+        call_append(env, &answers, answer_entry(env, call, entry, &left));
         xmlrpc_DECREF(entry);
     }
     call->within_multicall = false;

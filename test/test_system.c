@@ -2,6 +2,7 @@
 #include "core/connections.h"
 #include "core/options.h"
 #include "core/registry.h"
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,7 +27,22 @@ static xmlrpc_value *undone(xmlrpc_env *env, struct call *call, xmlrpc_value *pa
     return NULL;
 }
 
+static xmlrpc_value *large(xmlrpc_env *env, struct call *call, xmlrpc_value *params)
+{
+    (void)call, (void)params;
+    static const char thousand[1001] = {[0 ... 999] = 'x'};
+    return xmlrpc_string_new(env, thousand);
+}
+
+static xmlrpc_value *infinity(xmlrpc_env *env, struct call *call, xmlrpc_value *params)
+{
+    (void)call, (void)params;
+    return xmlrpc_double_new(env, HUGE_VAL);
+}
+
 static const struct method methods[] = {
+    {"large", large, "string", "Returns 1,000 characters."},
+    {"infinity", infinity, "double", "Returns what XML-RPC has no form for."},
     {"within", within, NULL, "Returns whether it is called in a multicall."},
     {"any", within, "boolean,any", "Takes anything."},
     {"undone", undone, "int", "Sets a fault."},
@@ -34,7 +50,7 @@ static const struct method methods[] = {
 };
 METHOD_GROUP(methods, NULL);
 
-static const struct options options = {.max_multicall = 3};
+static const struct options options = {.max_multicall = 3, .max_multicall_size = 1000};
 
 struct fixture {
     struct house house;
@@ -107,9 +123,10 @@ static uint64_t calls_in_all(const struct fixture *fixture)
 
 static void all_methods_are_listed_sorted(void **state)
 {
-    assert_value(invoke(*state, "system.listMethods", ""), "(sssssssss)", "any", "pick",
-                 "system.getCapabilities", "system.listMethods", "system.methodHelp",
-                 "system.methodSignature", "system.multicall", "undone", "within");
+    assert_value(invoke(*state, "system.listMethods", ""), "(sssssssssss)", "any", "infinity",
+                 "large", "pick", "system.getCapabilities", "system.listMethods",
+                 "system.methodHelp", "system.methodSignature", "system.multicall", "undone",
+                 "within");
 }
 
 static void a_signature_lists_the_ways_to_call(void **state)
@@ -268,6 +285,46 @@ static void too_many_calls_are_refused_before_anything_runs(void **state)
     assert_value(multicall(fixture, three), "((b)(b)(b))", 1, 1, 1);
 }
 
+static void a_multicall_runs_no_more_once_its_answer_is_large(void **state)
+{
+    struct fixture *fixture = *state;
+    xmlrpc_value *answers = assert_result(
+        multicall(fixture, ENTRY("within", "") ENTRY("large", "") ENTRY("undone", "")));
+    xmlrpc_env env;
+    xmlrpc_value *within, *large;
+    int code;
+    const char *text;
+    xmlrpc_env_init(&env);
+    xmlrpc_decompose_value(&env, answers, "(AA{s:i,s:s,*})", &within, &large, "faultCode", &code,
+                           "faultString", &text);
+    assert_false(env.fault_occurred);
+    assert_int_equal(code, FAULT_APPLICATION);
+    assert_string_equal(text, "not run: the answers before this one reached --max-multicall-size");
+    free((char *)text);
+    xmlrpc_DECREF(within);
+    xmlrpc_DECREF(large);
+    xmlrpc_DECREF(answers);
+    xmlrpc_env_clean(&env);
+}
+
+static void a_result_without_a_form_is_its_own_calls_fault(void **state)
+{
+    struct answer answer =
+        multicall(*state, ENTRY("within", "") ENTRY("infinity", "") ENTRY("within", ""));
+    xmlrpc_value *answers = assert_result(answer);
+    xmlrpc_env env;
+    xmlrpc_value *before, *after;
+    int code;
+    xmlrpc_env_init(&env);
+    xmlrpc_decompose_value(&env, answers, "(A{s:i,*}A)", &before, "faultCode", &code, &after);
+    assert_false(env.fault_occurred);
+    assert_int_equal(code, FAULT_INTERNAL);
+    xmlrpc_DECREF(before);
+    xmlrpc_DECREF(after);
+    xmlrpc_DECREF(answers);
+    xmlrpc_env_clean(&env);
+}
+
 static void calls_in_a_multicall_are_counted_as_their_own(void **state)
 {
     struct fixture *fixture = *state;
@@ -306,6 +363,8 @@ int main(void)
         TEST(a_malformed_entry_fails_at_its_place_alone),
         TEST(a_nested_multicall_is_refused_before_anything_runs),
         TEST(too_many_calls_are_refused_before_anything_runs),
+        TEST(a_multicall_runs_no_more_once_its_answer_is_large),
+        TEST(a_result_without_a_form_is_its_own_calls_fault),
         TEST(calls_in_a_multicall_are_counted_as_their_own),
         TEST(a_connection_shows_a_multicall_as_one_call),
     };

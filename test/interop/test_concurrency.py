@@ -74,6 +74,28 @@ class SlowMethods(unittest.TestCase):
             for client in busy:
                 self.assertEqual(client.read().value(), 1.5)
 
+    def test_while_all_are_busy_each_of_many_is_told(self):
+        """More than the server keeps places for, and none of them reads or sends anything else."""
+        options = ("--threads", "4", "--max-connections", "4")
+        with Server(*options) as server, Clients(server, 4) as busy:
+            for client in busy:
+                client.send(sleep(1.5))
+            for _ in range(150):
+                with server.connect() as refused:
+                    self.assertEqual(refused.ask(PING).status, 503)
+            for client in busy:
+                self.assertEqual(client.read().value(), 1.5)
+
+    def test_a_request_that_no_worker_had_time_for_is_told(self):
+        """It came in time: neither a reset nor a 408 would be true."""
+        options = ("--threads", "1", "--keepalive", "0.5", "--request-timeout", "0.5")
+        with Server(*options) as server, Clients(server, 2) as (busy, waiting):
+            busy.send(sleep(1.5))
+            response = waiting.ask(PING)
+            self.assertEqual(response.status, 503)
+            self.assertIn(b"busy", response.body)
+            self.assertEqual(busy.read().value(), 1.5)
+
     def test_a_new_client_is_answered_when_a_worker_is_free_again(self):
         with Server("--threads", "4") as server, Clients(server, 4) as busy:
             for client in busy:

@@ -25,6 +25,17 @@ class CommandLine(unittest.TestCase):
         lines = run(SERVER, "--help").stdout.split("\n")
         self.assertLessEqual(max(map(len, lines)), 80)
 
+    def test_few_open_files_mean_few_connections(self):
+        for files, connections, warned in ((300, 10, False), (300, 1000, True), (64, 1000, True)):
+            with self.subTest(files=files, connections=connections):
+                done = run("prlimit", f"--nofile={files}", "timeout", "--preserve-status", "1",
+                           SERVER, "--listen", "127.0.0.1:0", "--max-connections",
+                           str(connections))
+                self.assertEqual("open files" in done.stderr, warned, done.stderr)
+                said = re.search(r"only (\d+) connections", done.stderr)
+                if said:
+                    self.assertLess(int(said[1]), min(files, connections))
+
     def test_version(self):
         done = run(SERVER, "--version")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
@@ -137,6 +148,17 @@ class Stopping(unittest.TestCase):
             idle.ask(PING)
             server.stop()
         self.assertRegex(server.lines()[-1], "^disconnected on .* conn1 .* 1 call .*")
+
+    def test_a_second_sigterm_changes_nothing(self):
+        with Server() as server, server.connect() as slow:
+            slow.send(request(call_body("test.sleep", 0.5)))
+            server.wait_until_runs("test.sleep")
+            server.process.send_signal(signal.SIGTERM)
+            self.last_of_connections(server)
+            server.process.send_signal(signal.SIGTERM)
+            self.assertEqual(slow.read().value(), 0.5)
+            server.await_end()
+            server.stop = lambda: None
 
     def test_no_new_connection_while_it_stops(self):
         with Server() as server, server.connect() as slow:
