@@ -169,6 +169,7 @@ static void the_last_deadline_is_never_lost_between_owner_and_keeper(void **stat
     struct connection *connections = make_connections();
     struct race race = {.timers = timers_new(COUNT), .connection = &connections[0]};
     pthread_t owner;
+    timers_set(race.timers, race.connection, 1);
     assert_int_equal(pthread_create(&owner, NULL, move_deadline, &race), 0);
     while (!atomic_load(&race.ended)) {
         struct connection *due[1];
