@@ -189,7 +189,8 @@ static int set_handlers(struct abyss *abyss)
         .xml_processor_max_stack = 0, /* is for threads that Abyss makes */
         .uri_path = LOOKOUT_PATH,
     };
-    xmlrpc_server_abyss_set_handler3(&env, &abyss->server, &parameters, XMLRPC_AHPSIZE(uri_path));
+    /* Its size by sizeof, as what is zero is a default: XMLRPC_AHPSIZE dereferences NULL. */
+    xmlrpc_server_abyss_set_handler3(&env, &abyss->server, &parameters, sizeof(parameters));
     /* Without one of ours the built-in file handler would answer. */
     xmlrpc_server_abyss_set_default_handler(&abyss->server);
     int result = env.fault_occurred ? -1 : 0;
