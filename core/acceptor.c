@@ -28,17 +28,16 @@ void acceptor_destroy(struct acceptor *acceptor)
     pthread_mutex_destroy(&acceptor->lock);
 }
 
-/* The lock is held. 0; or -1 and errno, with as many shown as could be. */
+/* The lock is held. 0; or -1 and errno, with some shown perhaps. */
 static int show_listeners(struct acceptor *acceptor)
 {
-    int result = 0;
     for (size_t i = 0; i < acceptor->listeners->count; i++) {
         struct epoll_event event = {.events = EPOLLIN, .data.u64 = ACCEPTOR_EVENT << 32 | i};
         int fd = acceptor->listeners->items[i].fd;
         if (epoll_ctl(acceptor->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 && errno != EEXIST)
-            result = -1;
+            return -1;
     }
-    return result;
+    return 0;
 }
 
 /* The lock is held. */
@@ -51,16 +50,20 @@ static void hide_listeners(struct acceptor *acceptor)
 
 int acceptor_start(struct acceptor *acceptor)
 {
-    int result = 0;
+    int result = 0, error = errno;
     pthread_mutex_lock(&acceptor->lock);
     atomic_store(&acceptor->resumes_ms, 0);
     if (!acceptor->stopped) {
         result = show_listeners(acceptor);
+        error = errno;
         acceptor->accepting = result == 0;
-        if (result < 0)
-            atomic_store(&acceptor->resumes_ms, clock_monotonic_ms() + PAUSE_MS);
+    }
+    if (result < 0) {
+        hide_listeners(acceptor);
+        atomic_store(&acceptor->resumes_ms, clock_monotonic_ms() + PAUSE_MS);
     }
     pthread_mutex_unlock(&acceptor->lock);
+    errno = error;
     return result;
 }
 

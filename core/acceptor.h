@@ -32,7 +32,7 @@ void acceptor_destroy(struct acceptor *acceptor);
 
 /*
  * Lets connections in, unless it was stopped. 0; or -1 and errno when epoll does not take a
- * listener: then it is paused.
+ * listener: then none is let in, and it is paused.
  */
 int acceptor_start(struct acceptor *acceptor);
 

@@ -1,7 +1,7 @@
 /* The HTTP exchange on an owned connection, without ever waiting. */
 #include "core/exchange.h"
+#include "core/announce.h"
 #include "core/clock.h"
-#include "core/display.h"
 #include "core/log.h"
 #include "core/options.h"
 #include "core/refusal.h"
@@ -24,6 +24,9 @@
 
 /* How long a client that was answered for the last time may take to close. */
 #define DRAIN_MS 2000
+
+/* For a worker to read what came just before the deadline. */
+#define UNREAD_MS 10
 
 /* Requests answered, or buffers drained, in a row before other connections get their turn. */
 #define STEPS_A_TURN 32
@@ -72,40 +75,13 @@ void exchange_free(struct exchange *exchange)
     free(exchange);
 }
 
-static void show(struct exchange *exchange, const char *event, const struct connection *connection,
-                 double seconds, const char *more)
-{
-    char name[CONNECTION_NAME_SIZE], peer[CONNECTION_PEER_SIZE], when[TEXT_TIME_SIZE], line[256];
-    connection_name(connection, name);
-    connection_peer(connection, peer);
-    text_local_time(when, seconds);
-    int length = snprintf(line, sizeof(line), "%s on %s %s %s%s\n", event, when, name, peer, more);
-    display_lines(exchange->shared->house->display, line, (size_t)length);
-}
-
-static void show_connected(struct exchange *exchange, const struct connection *connection)
-{
-    if (!exchange->shared->options->quiet)
-        show(exchange, "connected", connection, atomic_load(&connection->since), "");
-}
-
-static void show_disconnected(struct exchange *exchange, const struct connection *connection)
-{
-    if (exchange->shared->options->quiet || connection->refused)
-        return;
-    double now = clock_seconds();
-    unsigned long long calls = atomic_load(&connection->calls);
-    char more[80];
-    snprintf(more, sizeof(more), " %llu %s %.3f s", calls, calls == 1 ? "call" : "calls",
-             now - atomic_load(&connection->since));
-    show(exchange, "disconnected", connection, now, more);
-}
-
 void exchange_close(struct exchange *exchange, struct connection *connection)
 {
-    show_disconnected(exchange, connection);
+    const struct house *house = exchange->shared->house;
+    if (!house->options->quiet && !connection->refused)
+        announce_disconnected(house->display, connection);
     close(connection->fd);
-    connections_close(exchange->shared->house->connections, connection);
+    connections_close(house->connections, connection);
 }
 
 static int64_t time_allowed_ms(const struct options *options, enum connection_phase phase)
@@ -408,15 +384,20 @@ void exchange_go_on(struct exchange *exchange, struct connection *connection, bo
 
 /*
  * Hands a connection back from a thread that cannot go on with it: a worker will. An event that
- * came meanwhile was that worker's, so it is reported once more; not so otherwise, as each report
- * can leave a mark, and the two would chase each other.
+ * came meanwhile was that worker's, so it is reported once more; but draining needs no worker, and
+ * a worker that is reported to while it spins would only mark the connection again.
  */
 static void pass_on(struct exchange *exchange, struct connection *connection,
                     enum connection_state state)
 {
     bool report = exchange->steps >= STEPS_A_TURN; /* the draining stopped in the middle */
-    while (!hand_back(exchange, connection, state, report))
+    while (!hand_back(exchange, connection, state, report)) {
+        if (connection->ending == ENDING_DRAINS) {
+            exchange_go_on(exchange, connection, true);
+            return;
+        }
         report = true;
+    }
 }
 
 /* Bytes that came and that no worker has had the time to read. */
@@ -426,23 +407,11 @@ static bool has_unread(const struct connection *connection)
     return ioctl(connection->fd, FIONREAD, &unread) == 0 && unread > 0;
 }
 
-void exchange_expire(struct exchange *exchange, struct connection *connection,
-                     enum connection_state state)
+/* Answers for the last time a request that has run out of time. */
+static void time_out(struct exchange *exchange, struct connection *connection, int status,
+                     const char *reason)
 {
-    begin_turn(exchange, connection, true);
-    if (atomic_load(&connection->deadline_ms) > clock_monotonic_ms()) {
-        pass_on(exchange, connection, state);
-        return;
-    }
-    bool overlooked = state == CONNECTION_IDLE && has_unread(connection);
-    if (connection->phase != PHASE_HEAD && connection->phase != PHASE_BODY && !overlooked) {
-        exchange_close(exchange, connection);
-        return;
-    }
-    enum sending sending =
-        overlooked
-            ? refuse(exchange, connection, 503, "every worker is busy: try again in a moment")
-            : refuse(exchange, connection, 408, "the request did not arrive in the time allowed");
+    enum sending sending = refuse(exchange, connection, status, reason);
     enum connection_state next = sending == SENT     ? drain(exchange, connection)
                                  : sending == UNSENT ? CONNECTION_WRITING
                                                      : CONNECTION_FREE;
@@ -450,6 +419,27 @@ void exchange_expire(struct exchange *exchange, struct connection *connection,
         exchange_close(exchange, connection);
     else
         pass_on(exchange, connection, next);
+}
+
+void exchange_expire(struct exchange *exchange, struct connection *connection,
+                     enum connection_state state, bool workers_busy)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    bool unread = state == CONNECTION_IDLE && has_unread(connection);
+    bool has_begun = connection->phase == PHASE_HEAD || connection->phase == PHASE_BODY;
+    begin_turn(exchange, connection, true);
+    if (atomic_load(&connection->deadline_ms) > now_ms) {
+        pass_on(exchange, connection, state);
+    } else if (unread && workers_busy) {
+        time_out(exchange, connection, 503, "every worker is busy: try again in a moment");
+    } else if (has_begun) {
+        time_out(exchange, connection, 408, "the request did not arrive in the time allowed");
+    } else if (unread) { /* a request came at the last moment, and a worker is waking for it */
+        atomic_store(&connection->deadline_ms, now_ms + UNREAD_MS);
+        pass_on(exchange, connection, state);
+    } else {
+        exchange_close(exchange, connection);
+    }
 }
 
 /* For a client that there is no slot for: the answer, as far as the socket takes it at once. */
@@ -480,9 +470,10 @@ int exchange_accept(struct exchange *exchange, int listen_fd)
         turn_away(exchange, fd);
         return 0;
     }
-    if (!connection->refused)
-        show_connected(exchange, connection);
-    else if (refuse(exchange, connection, 503, TOO_MANY) == BROKEN) {
+    begin_turn(exchange, connection, false);
+    if (!connection->refused && !exchange->shared->options->quiet)
+        announce_connected(exchange->shared->house->display, connection);
+    if (connection->refused && refuse(exchange, connection, 503, TOO_MANY) == BROKEN) {
         exchange_close(exchange, connection);
         return 0;
     }

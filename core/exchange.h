@@ -45,12 +45,12 @@ int exchange_accept(struct exchange *exchange, int listen_fd);
 void exchange_go_on(struct exchange *exchange, struct connection *connection, bool at_end);
 
 /*
- * Ends a claimed connection whose deadline has passed, with 408 where a request had begun, or 503
- * where bytes came in time that no worker could read; hands it back in `state` if the deadline has
- * moved since.
+ * Ends a connection, claimed from `state`, whose deadline has passed: with 408 where a request had
+ * begun, with 503 where bytes came in time that no worker could read (`workers_busy`: all are).
+ * Hands it back if the deadline has moved since, or a worker is about to read.
  */
 void exchange_expire(struct exchange *exchange, struct connection *connection,
-                     enum connection_state state);
+                     enum connection_state state, bool workers_busy);
 
 /* Closes a claimed connection. */
 void exchange_close(struct exchange *exchange, struct connection *connection);

@@ -187,7 +187,7 @@ static void expire_due(struct gate *gate)
         while (s < STATES && !connection_claim_in(due[i], states[s]))
             s++;
         if (s < STATES)
-            exchange_expire(gate->keepers, due[i], states[s]);
+            exchange_expire(gate->keepers, due[i], states[s], all_busy(gate));
         else
             timers_retry(gate->shared.timers, due[i], clock_monotonic_ms() + RETRY_MS);
     }
@@ -375,7 +375,8 @@ int gate_start(struct gate *gate)
     if (error == 0)
         return 0;
     log_error("cannot start %ld workers: %s", gate->options->threads, strerror(error));
-    gate_stop(gate, FAILED_START_PATIENCE_MS);
+    if (gate_stop(gate, FAILED_START_PATIENCE_MS) > 0)
+        _exit(EXIT_FAILURE); /* what the caller frees is still in use */
     return -1;
 }
 

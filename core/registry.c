@@ -412,7 +412,8 @@ size_t registry_measure(xmlrpc_env *env, xmlrpc_value *result)
     if (env->fault_occurred)
         return 0;
     write_result(env, result, response);
-    size = xmlrpc_mem_block_size(response);
+    if (!env->fault_occurred)
+        size = xmlrpc_mem_block_size(response);
     xmlrpc_mem_block_free(response);
     return size;
 }
