@@ -1,8 +1,6 @@
 /* Reads the system's clocks. */
 #include "core/clock.h"
 
-#include <time.h>
-
 double clock_seconds(void)
 {
     struct timespec now;
@@ -15,4 +13,13 @@ int64_t clock_monotonic_ms(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void clock_http_date(char out[CLOCK_HTTP_DATE_SIZE], time_t when)
+{
+    struct tm utc;
+    gmtime_r(&when, &utc);
+    /* The names of days and months in the C locale, which this program never leaves, are HTTP's. */
+    if (strftime(out, CLOCK_HTTP_DATE_SIZE, "%a, %d %b %Y %H:%M:%S GMT", &utc) == 0)
+        out[0] = '\0';
 }

@@ -1,8 +1,8 @@
 /* Writes the HTTP responses that refuse a request or a connection. */
 #include "core/refusal.h"
+#include "core/clock.h"
 
 #include <string.h>
-#include <time.h>
 
 /* RFC 9110, 15; 431 and its name are of RFC 6585. */
 static const char *reason_phrase(int status)
@@ -34,13 +34,8 @@ static const char *reason_phrase(int status)
 
 void refusal_write(struct text *response, int status, const char *reason, bool without_content)
 {
-    time_t now = time(NULL);
-    struct tm utc;
-    char date[32] = "";
-    gmtime_r(&now, &utc);
-    /* RFC 9110, 5.6.7; the C locale's names of days and months are those that it asks for. */
-    strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", &utc);
-
+    char date[CLOCK_HTTP_DATE_SIZE];
+    clock_http_date(date, time(NULL));
     text_printf(response, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, reason_phrase(status), date);
     if (status == 405)
         text_add(response, "Allow: POST\r\n");

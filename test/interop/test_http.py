@@ -1,4 +1,5 @@
 """The bytes of HTTP: however they arrive, and when they do not; and XML that means harm."""
+import email.utils
 import select
 import socket
 import struct
@@ -14,6 +15,21 @@ AT_ONCE = 2 * SLOW  # seconds: generous, to find what hangs rather than what is 
 
 def echo(value):
     return request(call_body("test.echo", value))
+
+
+class Dates(LookoutTest):
+    def test_the_date_is_now_in_the_form_of_http(self):
+        """Of an answer, which Abyss writes, and of a refusal, which it does not."""
+        refused = request(call_body("monitor.ping"), "Content-Type: text/plain")
+        for status, sent in ((200, PING), (415, refused)):
+            with self.subTest(status=status), self.server.connect() as connection:
+                before = int(time.time())
+                response = connection.ask(sent)
+                self.assertEqual(response.status, status)
+                date = response.headers["date"]
+                said = email.utils.parsedate_to_datetime(date)
+                self.assertEqual(email.utils.format_datetime(said, usegmt=True), date)
+                self.assertTrue(before <= said.timestamp() <= time.time(), date)
 
 
 class Splitting(LookoutTest):
