@@ -1,6 +1,7 @@
 """That each limit on the command line is the one that holds, and that what it ends is over."""
 import resource
 import signal
+import threading
 import time
 import unittest
 import xmlrpc.client
@@ -48,6 +49,26 @@ class Endings(unittest.TestCase):
             deadline = time.monotonic() + PATIENCE
             while proxy.monitor.getStatus()["connections"]["open"] > 1:
                 self.assertLess(time.monotonic(), deadline)
+
+    def test_a_client_that_does_not_read_is_let_go(self):
+        """It asks for more than the sockets hold, and the response has its time as the rest has."""
+        with Server("--request-timeout", "0.5") as server, server.connect() as deaf, \
+                server.proxy() as proxy:
+            proxy.monitor.ping()
+            sender = threading.Thread(target=self.send_until_cut, args=(deaf,))
+            sender.start()
+            sender.join(PATIENCE)
+            self.assertFalse(sender.is_alive())
+            deadline = time.monotonic() + PATIENCE
+            while proxy.monitor.getStatus()["connections"]["open"] > 1:
+                self.assertLess(time.monotonic(), deadline)
+
+    def send_until_cut(self, client):
+        try:
+            for _ in range(1000):
+                client.send(request(call_body("test.echo", "x" * 400_000)))
+        except OSError:
+            pass
 
     def test_refused_clients_never_were_connected(self):
         with Server("--max-connections", "1") as server, server.connect() as one:
