@@ -17,13 +17,14 @@ CFLAGS = -std=gnu17 -D_GNU_SOURCE -I. -pthread $(WARNINGS) $(FLAGS_$(VARIANT)) $
 	-DLOOKOUT_XMLRPC_C_VERSION=$(XMLRPC_C_VERSION)
 # libexpat before xmlrpc-c: its bundled parser exports an XML_SetHashSalt of its own.
 LDFLAGS = $(FLAGS_$(VARIANT)) -pthread
-SERVER_LIBS = -lexpat $(shell xmlrpc-c-config abyss-server --libs) -lm
+SERVER_LIBS = -lexpat $(shell xmlrpc-c-config abyss-server --libs) -lsqlite3 -lm
 # libxmlrpc_client brings the libcurl that it was built with; ours would need curl's own package.
 CLIENT_LIBS = -lexpat $(filter-out -lcurl,$(shell xmlrpc-c-config client --libs)) -lm
 
 CORE := $(wildcard core/*.c)
 METHODS := $(wildcard methods/*.c)
 TEST_METHODS := $(wildcard test/methods/*.c examples/methods/*.c)
+TEST_DISK := test/vfs.c
 CLI := $(wildcard cli/*.c)
 CLIENT_CORE := core/text.c core/xml.c
 UNIT_TESTS := $(patsubst test/%.c,%,$(wildcard test/test_*.c))
@@ -101,7 +102,7 @@ $(B)/client: $(call objects,client.c $(CLI) $(CLIENT_CORE))
 	$(CC) $(LDFLAGS) -o $@ $^ $(CLIENT_LIBS)
 
 # The server with the tests' own methods and the example's: each was added by adding its file.
-$(B)/test/server: $(call objects,server.c $(CORE) $(METHODS) $(TEST_METHODS))
+$(B)/test/server: $(call objects,server.c $(CORE) $(METHODS) $(TEST_METHODS) $(TEST_DISK))
 	$(CC) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS)
 
 # A server in which xml.c's functions do not take the place of libxmlrpc's: it must refuse to serve.
@@ -117,8 +118,11 @@ $(B)/libcore.a: $(call objects,$(CORE))
 	rm -f $@ && $(AR) rcs $@ $^
 $(B)/libcli.a: $(call objects,$(CLI))
 	rm -f $@ && $(AR) rcs $@ $^
-$(B)/test/test_%: $(B)/test/test_%.o $(B)/libcore.a $(B)/libcli.a
-	$(CC) $(LDFLAGS) -o $@ $< $(wildcard $(B)/methods/$*.o) $(B)/libcli.a $(B)/libcore.a \
+$(B)/libtest.a: $(call objects,$(TEST_DISK))
+	rm -f $@ && $(AR) rcs $@ $^
+$(B)/test/test_%: $(B)/test/test_%.o $(B)/libcore.a $(B)/libcli.a $(B)/libtest.a
+	$(CC) $(LDFLAGS) -o $@ $< $(wildcard $(B)/methods/$*.o) $(B)/libtest.a $(B)/libcli.a \
+		$(B)/libcore.a \
 		-lcmocka $(SERVER_LIBS) $(CLIENT_LIBS)
 $(patsubst methods/%.c,$(B)/test/test_%,$(METHODS)): $(B)/test/test_%: $(B)/methods/%.o
 

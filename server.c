@@ -1,12 +1,17 @@
 /* The server: starts its parts in order, waits for a signal, stops them in reverse. */
 #include "core/abyss.h"
+#include "core/archive.h"
 #include "core/clock.h"
 #include "core/connections.h"
 #include "core/display.h"
+#include "core/events.h"
 #include "core/gate.h"
+#include "core/journal.h"
 #include "core/listeners.h"
 #include "core/log.h"
 #include "core/options.h"
+#include "core/ready.h"
+#include "core/recorder.h"
 #include "core/registry.h"
 #include "core/text.h"
 #include "core/xml.h"
@@ -23,9 +28,12 @@
 /* Descriptors besides connections: listeners, epoll, events, the standard streams, spare ones. */
 #define OTHER_DESCRIPTORS 64
 
-/* A stop is over in 3 s: so long for calls to end and to be answered, and so long for the display.
+/*
+ * A stop is over in 3 s: so long for calls to end and to be answered, for the last events to be
+ * recorded (and for pages that are being read), and for the display.
  */
-#define STOP_PATIENCE_MS    2200
+#define STOP_PATIENCE_MS    1900
+#define DISK_PATIENCE_MS    300
 #define DISPLAY_PATIENCE_MS 400
 
 /* Raises the limit of descriptors to what is allowed, and the connections to what that allows. */
@@ -103,45 +111,144 @@ static void await_signal(const sigset_t *ending)
     pthread_sigmask(SIG_UNBLOCK, &interrupt, NULL);
 }
 
-/* Serves until a signal. Returns how many threads are left that a method does not give back. */
-static size_t serve(struct gate *gate, const struct house *house, const struct listeners *listeners,
-                    const sigset_t *ending)
+/* Where events are kept unless told otherwise, by the XDG Base Directory Specification. */
+static int default_journal(struct text *path)
 {
-    show_listeners(house->display, listeners);
-    await_signal(ending);
-    return gate_stop(gate, STOP_PATIENCE_MS);
+    const char *state = getenv("XDG_STATE_HOME");
+    const char *home = getenv("HOME");
+    bool is_set = state && state[0] == '/'; /* "All paths […] must be absolute" */
+    if (!is_set && (!home || home[0] != '/')) {
+        log_error("HOME is not set, so say where to record events: --journal FILE, or "
+                  "--journal :memory:");
+        return -1;
+    }
+    text_printf(path, "%s%s/" LOOKOUT_NAME "/journal.db", is_set ? state : home,
+                is_set ? "" : "/.local/state");
+    return path->failed ? -1 : 0;
 }
 
-/* Builds the house, serves, and takes it down again in reverse. Returns the exit status. */
+static struct journal *open_journal(const struct options *options)
+{
+    struct text path;
+    struct journal *journal = NULL;
+    text_init(&path);
+    if (options->journal)
+        text_add(&path, options->journal);
+    if (options->journal || default_journal(&path) == 0) {
+        const struct journal_settings settings = {
+            .path = path.bytes,
+            .sync = (enum journal_sync)options->sync,
+            .keep_events = (uint64_t)options->keep_events,
+            .keep_seconds = (double)options->keep_days * 86400,
+        };
+        journal = journal_open(&settings);
+    }
+    text_free(&path);
+    return journal;
+}
+
+/* Everything a call may need. -1, having logged why, when a part is missing. */
+static int build(struct house *house, struct journal *journal)
+{
+    const struct options *options = house->options;
+    house->display = display_new(STDOUT_FILENO);
+    house->connections = connections_new((uint32_t)options->max_connections, MAX_REFUSED);
+    house->ready = ready_new();
+    house->registry = registry_new(options);
+    struct journal_reader *reader = journal_reader_open(journal);
+    if (!house->registry || !reader)
+        return -1;
+    struct journal_bounds bounds = journal_bounds(journal);
+    house->events = events_new((size_t)options->recent, &bounds, house->ready);
+    if (house->display && house->connections && house->ready && house->events) {
+        const struct recorder_parts parts = {
+            .journal = journal,
+            .events = house->events,
+            .display = house->display,
+            .ready = house->ready,
+            .max_pending = (size_t)options->max_pending,
+        };
+        house->recorder = recorder_new(&parts);
+        house->archive = archive_new(reader, house->ready);
+    }
+    if (house->recorder && house->archive)
+        return 0;
+    if (!house->archive)
+        journal_reader_close(reader);
+    log_error("cannot start: out of memory, of threads or of descriptors");
+    return -1;
+}
+
+/* An event of the server's own, with its version and pid. */
+static void note(const struct house *house, const char *type)
+{
+    char data[256];
+    int length = snprintf(data, sizeof(data),
+                          "<value><struct><member><name>version</name><value><string>%s</string>"
+                          "</value></member><member><name>pid</name><value><int>%d</int></value>"
+                          "</member></struct></value>",
+                          LOOKOUT_VERSION, (int)getpid());
+    recorder_note(house->recorder,
+                  event_new(type, "server", clock_seconds(), data, (size_t)length));
+}
+
+/* Ends the threads that use the disk. False when one of them still waits for it. */
+static bool stop_recording(const struct house *house)
+{
+    bool recorded = !house->recorder || recorder_stop(house->recorder, DISK_PATIENCE_MS);
+    if (!recorded)
+        log_warn("the disk does not answer: the last events may not be recorded");
+    return (!house->archive || archive_stop(house->archive, DISK_PATIENCE_MS)) && recorded;
+}
+
+/* Serves until a signal. False when threads are left that nothing can be taken away from. */
+static bool serve(struct gate *gate, const struct house *house, const struct listeners *listeners,
+                  const sigset_t *ending)
+{
+    note(house, "server.start");
+    show_listeners(house->display, listeners);
+    await_signal(ending);
+    size_t left = gate_stop(gate, STOP_PATIENCE_MS);
+    if (left > 0)
+        log_warn("methods that did not return in time were abandoned: %zu", left);
+    note(house, "server.stop");
+    return left == 0;
+}
+
+/* What the house was built of, in reverse. */
+static void take_down(struct house *house)
+{
+    archive_free(house->archive);
+    recorder_free(house->recorder);
+    events_free(house->events);
+    registry_free(house->registry);
+    ready_free(house->ready);
+    connections_free(house->connections);
+    display_free(house->display, DISPLAY_PATIENCE_MS);
+}
+
+/* Builds the house, serves, and takes it down again. Returns the exit status. */
 static int run(const struct options *options, const struct listeners *listeners,
                const sigset_t *ending)
 {
     int status = EXIT_FAILURE;
-    struct house house = {
-        .options = options,
-        .display = display_new(STDOUT_FILENO),
-        .connections = connections_new((uint32_t)options->max_connections, MAX_REFUSED),
-        .registry = registry_new(options),
-        .started = clock_seconds(),
-    };
-    struct gate *gate = NULL;
-    if (!house.display || !house.connections)
-        log_error("cannot start: out of memory, or of threads");
-    else if (house.registry)
-        gate = gate_new(options, &house, listeners);
+    bool all_ended = true;
+    struct house house = {.options = options, .started = clock_seconds()};
+    struct journal *journal = open_journal(options);
+    if (!journal)
+        return status;
+    struct gate *gate = build(&house, journal) == 0 ? gate_new(options, &house, listeners) : NULL;
     if (gate && gate_start(gate) == 0) {
-        size_t left = serve(gate, &house, listeners, ending);
+        all_ended = serve(gate, &house, listeners, ending);
         status = EXIT_SUCCESS;
-        if (left > 0) {
-            display_finish(house.display, DISPLAY_PATIENCE_MS);
-            log_warn("methods that did not return in time were abandoned: %zu", left);
-            _exit(status); /* what follows would free what their threads use */
-        }
+    }
+    if (!stop_recording(&house) || !all_ended) {
+        display_finish(house.display, DISPLAY_PATIENCE_MS);
+        _exit(status); /* what follows would free what their threads use */
     }
     gate_free(gate);
-    registry_free(house.registry);
-    connections_free(house.connections);
-    display_free(house.display, DISPLAY_PATIENCE_MS);
+    take_down(&house);
+    journal_close(journal);
     return status;
 }
 

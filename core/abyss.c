@@ -54,6 +54,7 @@ struct abyss {
 
     /* Of the request that is run; the pointers are the caller's. */
     struct call *call;
+    const char *refusal;     /* why the call's events were not recorded; NULL: it is to be run */
     struct piece head, body; /* what Abyss has not read yet */
     struct text *response;
     bool kept; /* Abyss asked for another request after it had answered this one */
@@ -171,7 +172,10 @@ static void process_call(xmlrpc_env *env, void *argument, const char *xml, size_
     *response = xmlrpc_mem_block_new(env, 0);
     if (env->fault_occurred)
         return;
-    registry_process(abyss->registry, env, abyss->call, xml, length, *response);
+    if (abyss->refusal)
+        registry_refuse(env, abyss->call, abyss->refusal, *response);
+    else
+        registry_process(abyss->registry, env, abyss->call, xml, length, *response);
     if (env->fault_occurred)
         xmlrpc_mem_block_free(*response);
 }
@@ -252,14 +256,14 @@ void abyss_free(struct abyss *abyss)
     free(abyss);
 }
 
-enum abyss_outcome abyss_run(struct abyss *abyss, const struct request *request, const char *bytes,
-                             struct call *call, bool keep_alive, struct text *response)
+/* Has Abyss answer the request whose body is set. */
+static enum abyss_outcome answer(struct abyss *abyss, const struct request *request,
+                                 struct call *call, bool keep_alive, struct text *response)
 {
     char head[REQUEST_CANONICAL_SIZE];
     abyss->call = call;
     abyss->head.bytes = head;
     abyss->head.length = request_canonical_head(request, keep_alive, head);
-    abyss->body = (struct piece){bytes + request->body, request->body_length};
     abyss->response = response;
     abyss->kept = false;
     size_t before = response->length;
@@ -273,4 +277,22 @@ enum abyss_outcome abyss_run(struct abyss *abyss, const struct request *request,
     if (response->failed || response->length == before)
         return ABYSS_FAILED;
     return abyss->kept ? ABYSS_KEEP : ABYSS_CLOSE;
+}
+
+enum abyss_outcome abyss_run(struct abyss *abyss, const struct request *request, const char *bytes,
+                             struct call *call, bool keep_alive, struct text *response)
+{
+    abyss->refusal = NULL;
+    abyss->body = (struct piece){bytes + request->body, request->body_length};
+    return answer(abyss, request, call, keep_alive, response);
+}
+
+enum abyss_outcome abyss_refuse(struct abyss *abyss, struct call *call, const char *reason,
+                                bool keep_alive, struct text *response)
+{
+    /* Abyss must have read a request before it answers one: what is in it does not matter. */
+    static const struct request any = {.body_length = 1};
+    abyss->refusal = reason;
+    abyss->body = (struct piece){" ", 1};
+    return answer(abyss, &any, call, keep_alive, response);
 }

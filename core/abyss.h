@@ -33,9 +33,17 @@ enum abyss_outcome {
 
 /*
  * Runs the complete `request` whose bytes start at `bytes`, as the call `call`, and appends the
- * whole HTTP response to `response`. `keep_alive`: the connection may be kept.
+ * whole HTTP response to `response`. `keep_alive`: the connection may be kept. What is appended for
+ * a call that pauses is to be thrown away.
  */
 enum abyss_outcome abyss_run(struct abyss *abyss, const struct request *request, const char *bytes,
                              struct call *call, bool keep_alive, struct text *response);
+
+/*
+ * Appends the response that takes the place of one whose events could not be recorded, for this
+ * `reason`: a fault, on a connection that is kept or not as the response before it said.
+ */
+enum abyss_outcome abyss_refuse(struct abyss *abyss, struct call *call, const char *reason,
+                                bool keep_alive, struct text *response);
 
 #endif

@@ -25,6 +25,12 @@ bool call_can_answer(const char *text, size_t length)
     return true;
 }
 
+bool call_may_pause(const struct call *call)
+{
+    /* A multicall that ran again would run its other calls again, too. */
+    return call->connection && !call->within_multicall && !call->stopping;
+}
+
 void call_fault(xmlrpc_env *env, enum fault code, const char *format, ...)
 {
     va_list arguments;

@@ -7,14 +7,19 @@
 #ifndef LOOKOUT_CALL_H
 #define LOOKOUT_CALL_H
 
+#include "core/pause.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <xmlrpc-c/base.h>
 
+struct archive;
 struct connection;
 struct connections;
 struct display;
+struct events;
 struct options;
+struct ready;
+struct recorder;
 struct registry;
 struct registry_stats;
 
@@ -36,6 +41,10 @@ struct house {
     struct display *display;
     struct connections *connections;
     struct registry *registry;
+    struct ready *ready;
+    struct events *events;
+    struct recorder *recorder;
+    struct archive *archive;
     double started; /* seconds since the epoch */
 };
 
@@ -45,12 +54,17 @@ struct call {
     struct connection *connection; /* whose call it is; NULL when nobody's, as in a unit test */
     struct registry_stats *stats;  /* the worker's own counters */
     bool within_multicall;
+    bool stopping;      /* the server is: a call that would wait gets its answer now */
+    bool resumed;       /* run again after a pause, which is what `pause` has */
+    bool records;       /* set by record.h: the response is held until the events are recorded */
+    struct pause pause; /* its kind is PAUSE_NONE unless the method pauses, now or before */
 };
 
 /*
  * Runs one call. `params` is an array whose length and types were found to fit one of the method's
- * signatures. Returns a new reference, or sets `env` (with call_fault) and returns anything: as
- * what libxmlrpc's own functions return beside a fault is undefined, it is not looked at.
+ * signatures. Returns a new reference; or sets `env` (with call_fault) and returns anything: as
+ * what libxmlrpc's own functions return beside a fault is undefined, it is not looked at; or
+ * pauses.
  */
 typedef xmlrpc_value *method_function(xmlrpc_env *env, struct call *call, xmlrpc_value *params);
 
@@ -83,6 +97,9 @@ struct method_group {
                                                       wanted};                                 \
     static const struct method_group *const array##_entry                                      \
         __attribute__((used, section("method_groups"))) = &array##_group
+
+/* Whether the method may pause: set `pause` and return NULL, to be run again. See pause.h. */
+bool call_may_pause(const struct call *call);
 
 /*
  * Sets a fault whose text says what was wrong and what was expected. What XML cannot carry in it

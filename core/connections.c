@@ -165,6 +165,8 @@ struct connection *connections_open(struct connections *connections, int fd,
     connection->fd = fd;
     connection->watched_events = 0;
     connection->refused = id == 0;
+    connection->held = false;
+    connection->pause = (struct pause){0};
     connection->ending = ENDING_NONE;
     connection->phase = PHASE_METHOD; /* none: whatever comes first starts its own deadline */
     connection->output_sent = 0;
@@ -272,6 +274,11 @@ bool connection_claim_in(struct connection *connection, enum connection_state st
     return false;
 }
 
+bool connection_is_in(const struct connection *connection, enum connection_state state)
+{
+    return owner_state(atomic_load(&connection->owner)) == state;
+}
+
 bool connection_release(struct connection *connection, enum connection_state state)
 {
     uint32_t generation = connection_generation(connection);
@@ -312,7 +319,8 @@ static const char *state_name(enum connection_state state)
 {
     static const char *const names[] = {
         [CONNECTION_FREE] = "free",       [CONNECTION_RUNNING] = "running",
-        [CONNECTION_IDLE] = "idle",       [CONNECTION_WRITING] = "writing",
+        [CONNECTION_IDLE] = "idle",       [CONNECTION_HELD] = "held",
+        [CONNECTION_WAITING] = "waiting", [CONNECTION_WRITING] = "writing",
         [CONNECTION_CLOSING] = "closing",
     };
     return names[state];

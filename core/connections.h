@@ -3,9 +3,9 @@
  *
  * A connection is a slot of the table: reused, never freed before the table is, so that a stale
  * event finds memory, and a generation that is no longer its own. Its `owner` word (generation and
- * state in one) decides by compare-and-swap who may touch it: the thread that takes it from IDLE,
- * WRITING or CLOSING to RUNNING owns it until it hands it back. Workers, the keeper of time and
- * the shutdown may all reach for it; one wins.
+ * state in one) decides by compare-and-swap who may touch it: the thread that takes it from another
+ * state to RUNNING owns it until it hands it back. Workers, the keeper of time and the shutdown may
+ * all reach for it; one wins.
  *
  * An event that comes while somebody owns the connection leaves a mark; the owner finds it when it
  * hands the connection back, keeps it, and looks again. Nothing is missed, and nobody waits.
@@ -13,18 +13,22 @@
 #ifndef LOOKOUT_CONNECTIONS_H
 #define LOOKOUT_CONNECTIONS_H
 
+#include "core/pause.h"
 #include "core/request.h"
 #include "core/text.h"
 #include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 
 enum connection_state {
     CONNECTION_FREE,    /* nobody's: on the free list */
     CONNECTION_RUNNING, /* a thread owns it */
     CONNECTION_IDLE,    /* waits for bytes from its client */
+    CONNECTION_HELD,    /* its response waits until the events of the call are recorded */
+    CONNECTION_WAITING, /* its call is paused: see pause.h */
     CONNECTION_WRITING, /* waits until its client reads on */
     CONNECTION_CLOSING, /* answered for the last time; drains what its client still sends */
 };
@@ -34,7 +38,8 @@ enum connection_phase {
     PHASE_BETWEEN,  /* no byte of the next request yet */
     PHASE_HEAD,     /* the first byte came, the head is not whole */
     PHASE_BODY,     /* the head is whole, the body is not */
-    PHASE_METHOD,   /* a method runs: no deadline */
+    PHASE_METHOD,   /* a method runs, or its events are being recorded: no deadline */
+    PHASE_PAUSE,    /* until the call's own deadline */
     PHASE_RESPONSE, /* the client reads the response */
     PHASE_DRAIN,    /* the client was answered and is to close */
 };
@@ -71,12 +76,28 @@ struct connection {
     _Atomic int64_t armed_ms;    /* when the timer looks at it next */
     size_t timer_place;          /* in the heap; guarded by the lock of struct timers */
 
+    /* Guarded by the lock of struct recorder. */
+    uint32_t unrecorded;   /* events of the call that are not yet settled */
+    bool recording_failed; /* one of them could not be recorded */
+
+    /* Guarded by the lock of struct events. */
+    LIST_ENTRY(connection) waiters;
+    bool is_waiter;     /* it is on one of the lists */
+    uint64_t waits_for; /* the types' bits */
+
+    /* Guarded by the lock of struct ready. */
+    STAILQ_ENTRY(connection) ready;
+    bool is_ready; /* it is in the queue */
+
     /* The owner's alone. */
     int fd;
     uint32_t watched_events; /* what epoll reports of the socket; 0: it does not know it */
     bool refused;            /* over the limit: told so, never served, never counted */
+    bool held;               /* the output must not go before the call's events are recorded */
     enum connection_ending ending;
     enum connection_phase phase;
+    struct pause
+        pause; /* of the call that `request` is; its kind is PAUSE_NONE when there is none */
     struct request request;
     struct text input;  /* received and not yet answered; starts where a request starts */
     struct text output; /* of a response, to be sent from `output_sent` on */
@@ -145,6 +166,9 @@ bool connection_claim_for_event(struct connection *connection, uint32_t generati
 
 /* Takes the connection if it is in `state` now. For deadlines and the shutdown. */
 bool connection_claim_in(struct connection *connection, enum connection_state state);
+
+/* Whether the connection is in `state` at this moment. Any thread. */
+bool connection_is_in(const struct connection *connection, enum connection_state state);
 
 /*
  * Hands an owned connection back in `state`: touch nothing of it after true. False when an event

@@ -1,11 +1,15 @@
 /* The HTTP exchange on an owned connection, without ever waiting. */
 #include "core/exchange.h"
 #include "core/announce.h"
+#include "core/archive.h"
 #include "core/clock.h"
+#include "core/events.h"
 #include "core/log.h"
 #include "core/options.h"
+#include "core/recorder.h"
 #include "core/refusal.h"
 #include "core/request.h"
+#include "core/wire.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,12 +19,6 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-
-/* One recv: most requests fit, and need no buffer of their connection's own. */
-#define RECEIVE_SIZE 16384
-
-/* A thread's response buffer that grew beyond this for one call is given back. */
-#define RESPONSE_KEPT ((size_t)256 * 1024)
 
 /* How long a client that was answered for the last time may take to close. */
 #define DRAIN_MS 2000
@@ -37,15 +35,8 @@ struct exchange {
     struct exchange_shared *shared;
     struct abyss *abyss;          /* NULL: no methods here */
     struct registry_stats *stats; /* of this worker */
-    struct text received;         /* this thread's buffer for what comes */
-    struct text response;         /* and for what goes */
-
-    /* Of the turn under way. */
-    struct text *input; /* the connection's buffer if it has one, else `received` */
-    size_t start;       /* where in it the present request begins */
-    bool drained;       /* the socket had nothing more when last read */
-    bool at_end;        /* it may have an end of file behind what was read */
-    int steps;          /* requests answered, or buffers drained, in this turn */
+    struct wire wire;             /* of this thread */
+    int steps;                    /* requests answered, or buffers drained, in this turn */
 };
 
 struct exchange *exchange_new(struct exchange_shared *shared, struct abyss *abyss,
@@ -57,9 +48,7 @@ struct exchange *exchange_new(struct exchange_shared *shared, struct abyss *abys
     exchange->shared = shared;
     exchange->abyss = abyss;
     exchange->stats = stats;
-    text_init(&exchange->received);
-    text_init(&exchange->response);
-    if (text_reserve(&exchange->received, RECEIVE_SIZE) < 0) {
+    if (wire_init(&exchange->wire) < 0) {
         exchange_free(exchange);
         return NULL;
     }
@@ -70,35 +59,50 @@ void exchange_free(struct exchange *exchange)
 {
     if (!exchange)
         return;
-    text_free(&exchange->received);
-    text_free(&exchange->response);
+    wire_free(&exchange->wire);
     free(exchange);
+}
+
+/* Gives up what the call has paused for, and the call. */
+static void leave_pause(struct exchange *exchange, struct connection *connection)
+{
+    const struct house *house = exchange->shared->house;
+    events_leave(house->events, connection);
+    if (connection->pause.fetch)
+        archive_forget(house->archive, connection->pause.fetch);
+    connection->pause = (struct pause){0};
 }
 
 void exchange_close(struct exchange *exchange, struct connection *connection)
 {
     const struct house *house = exchange->shared->house;
-    if (!house->options->quiet && !connection->refused)
-        announce_disconnected(house->display, connection);
+    if (connection->pause.kind != PAUSE_NONE)
+        leave_pause(exchange, connection);
+    if (!connection->refused)
+        announce_disconnected(house, connection);
     close(connection->fd);
     connections_close(house->connections, connection);
 }
 
-static int64_t time_allowed_ms(const struct options *options, enum connection_phase phase)
+static int64_t deadline_ms_of(const struct exchange *exchange, const struct connection *connection,
+                              enum connection_phase phase)
 {
+    const struct options *options = exchange->shared->options;
     switch (phase) {
     case PHASE_BETWEEN:
-        return options->keepalive_ms;
+        return clock_monotonic_ms() + options->keepalive_ms;
     case PHASE_HEAD:
     case PHASE_BODY:
     case PHASE_RESPONSE:
-        return options->request_timeout_ms;
+        return clock_monotonic_ms() + options->request_timeout_ms;
     case PHASE_DRAIN:
-        return DRAIN_MS;
+        return clock_monotonic_ms() + DRAIN_MS;
+    case PHASE_PAUSE:
+        return connection->pause.until_ms;
     case PHASE_METHOD:
         break;
     }
-    return 0;
+    return NO_DEADLINE;
 }
 
 /* What the connection waits for when it is handed back in this state. */
@@ -109,6 +113,10 @@ static enum connection_phase phase_of(const struct connection *connection,
         return PHASE_RESPONSE;
     if (state == CONNECTION_CLOSING)
         return PHASE_DRAIN;
+    if (state == CONNECTION_HELD)
+        return PHASE_METHOD;
+    if (state == CONNECTION_WAITING)
+        return PHASE_PAUSE;
     if (connection->request.head_complete)
         return PHASE_BODY;
     return connection->input.length > 0 ? PHASE_HEAD : PHASE_BETWEEN;
@@ -121,8 +129,8 @@ static void set_deadline(struct exchange *exchange, struct connection *connectio
     struct exchange_shared *shared = exchange->shared;
     enum connection_phase phase = phase_of(connection, state);
     int64_t deadline_ms = atomic_load(&connection->deadline_ms);
-    if (phase != connection->phase)
-        deadline_ms = clock_monotonic_ms() + time_allowed_ms(shared->options, phase);
+    if (phase != connection->phase || phase == PHASE_METHOD)
+        deadline_ms = deadline_ms_of(exchange, connection, phase);
     connection->phase = phase;
     if (timers_set(shared->timers, connection, deadline_ms))
         eventfd_write(shared->wake_keeper_fd, 1);
@@ -145,25 +153,6 @@ static int watch(struct exchange *exchange, struct connection *connection, uint3
     return 0;
 }
 
-/* Keeps in the connection's own buffer what it has sent of a request that is not whole. */
-static int keep_input(struct exchange *exchange, struct connection *connection)
-{
-    struct text *input = exchange->input;
-    size_t left = input->length - exchange->start;
-    if (input == &exchange->received) {
-        if (left > 0)
-            text_append(&connection->input, input->bytes + exchange->start, left);
-    } else if (left == 0) {
-        text_free(input);
-    } else if (exchange->start > 0) {
-        memmove(input->bytes, input->bytes + exchange->start, left);
-        input->length = left;
-    }
-    exchange->input = &connection->input;
-    exchange->start = 0;
-    return connection->input.failed ? -1 : 0;
-}
-
 /*
  * Hands the connection back; false when there is more to do with it. `report`: epoll shall report
  * it once more although nothing new comes (a socket that is writable does for that).
@@ -182,186 +171,217 @@ static bool hand_back(struct exchange *exchange, struct connection *connection,
     return connection_release(connection, state);
 }
 
-enum sending { SENT, UNSENT, BROKEN };
+/*
+ * The functions below do one thing with an owned connection, and return the state in which it has
+ * to wait; CONNECTION_RUNNING: it can go on; CONNECTION_FREE: it is over.
+ */
 
-/* Sends what is left of the connection's output. */
-static enum sending send_output(struct connection *connection)
+static enum connection_state after(enum sending sending)
 {
-    struct text *output = &connection->output;
-    while (connection->output_sent < output->length) {
-        ssize_t sent = send(connection->fd, output->bytes + connection->output_sent,
-                            output->length - connection->output_sent, MSG_NOSIGNAL);
-        if (sent < 0 && errno == EINTR)
-            continue;
-        if (sent < 0)
-            return errno == EAGAIN ? UNSENT : BROKEN;
-        connection->output_sent += (size_t)sent;
-    }
-    text_free(output);
-    connection->output_sent = 0;
-    return SENT;
+    return sending == SENT     ? CONNECTION_RUNNING
+           : sending == UNSENT ? CONNECTION_WRITING
+                               : CONNECTION_FREE;
 }
 
-/* Sends the thread's response; what the socket does not take becomes the connection's output. */
-static enum sending send_response(struct exchange *exchange, struct connection *connection)
-{
-    struct text *response = &exchange->response;
-    if (response->failed)
-        return BROKEN;
-    ssize_t sent = send(connection->fd, response->bytes, response->length, MSG_NOSIGNAL);
-    if (sent < 0 && errno != EAGAIN && errno != EINTR)
-        return BROKEN;
-    size_t taken = sent > 0 ? (size_t)sent : 0;
-    if (taken == response->length)
-        return SENT;
-    text_append(&connection->output, response->bytes + taken, response->length - taken);
-    return connection->output.failed ? BROKEN : send_output(connection);
-}
-
-enum receiving { RECEIVED, NOTHING_YET, GONE };
-
-static enum receiving receive(struct exchange *exchange, struct connection *connection)
-{
-    if (exchange->drained && !exchange->at_end)
-        return NOTHING_YET;
-    if (exchange->start == exchange->input->length) {
-        text_clear(exchange->input);
-        exchange->start = 0;
-    } else if (keep_input(exchange, connection) < 0) {
-        return GONE;
-    }
-    struct text *input = exchange->input;
-    if (text_reserve(input, RECEIVE_SIZE) < 0)
-        return GONE;
-    ssize_t length;
-    do
-        length = recv(connection->fd, input->bytes + input->length, RECEIVE_SIZE, 0);
-    while (length < 0 && errno == EINTR);
-    if (length < 0 && errno == EAGAIN) {
-        exchange->drained = true;
-        exchange->at_end = false;
-        return NOTHING_YET;
-    }
-    if (length <= 0)
-        return GONE;
-    input->length += (size_t)length;
-    /* A short read leaves nothing behind (epoll(7)) but an end of file that came with it. */
-    exchange->drained = length < RECEIVE_SIZE;
-    return RECEIVED;
-}
-
-/* Answers for the last time: what the client may still be sending is read away before closing. */
-static enum sending refuse(struct exchange *exchange, struct connection *connection, int status,
-                           const char *reason)
+/* Writes the last response: what the client may still be sending is read away before closing. */
+static void write_refusal(struct exchange *exchange, struct connection *connection, int status,
+                          const char *reason)
 {
     char name[CONNECTION_NAME_SIZE], peer[CONNECTION_PEER_SIZE];
     connection_name(connection, name);
     connection_peer(connection, peer);
     log_debug("%s %s refused with %d: %s", name, peer, status, reason);
     connection->ending = ENDING_DRAINS;
-    text_clear(&exchange->response);
-    refusal_write(&exchange->response, status, reason, connection->request.without_content);
-    return send_response(exchange, connection);
+    text_clear(&exchange->wire.response);
+    refusal_write(&exchange->wire.response, status, reason, connection->request.without_content);
 }
 
-static enum sending run_request(struct exchange *exchange, struct connection *connection)
+static enum connection_state refuse(struct exchange *exchange, struct connection *connection,
+                                    int status, const char *reason)
 {
-    struct exchange_shared *shared = exchange->shared;
-    struct call call = {
-        .house = shared->house,
+    write_refusal(exchange, connection, status, reason);
+    return after(wire_send(&exchange->wire, connection));
+}
+
+static struct call make_call(struct exchange *exchange, struct connection *connection)
+{
+    return (struct call){
+        .house = exchange->shared->house,
         .connection = connection,
         .stats = exchange->stats,
+        .stopping = atomic_load(&exchange->shared->stopping),
+        .resumed = connection->pause.kind != PAUSE_NONE,
+        .pause = connection->pause,
     };
-    bool keep_alive = connection->request.keep_alive && !atomic_load(&shared->stopping);
-    text_clear(&exchange->response);
+}
+
+/* Puts a fault in the place of the held response, whose promise cannot be kept. */
+static void break_promise(struct exchange *exchange, struct connection *connection,
+                          const struct text *problem)
+{
+    struct text *response = &exchange->wire.response;
+    struct call call = make_call(exchange, connection);
+    text_clear(response);
+    enum abyss_outcome outcome =
+        abyss_refuse(exchange->abyss, &call, problem->failed ? "memory ran out" : problem->bytes,
+                     connection->ending == ENDING_NONE, response);
+    if (outcome == ABYSS_FAILED) {
+        text_clear(response);
+        connection->ending = ENDING_CLOSES;
+    }
+    wire_hold(&exchange->wire, connection);
+}
+
+/* Sends a held response if all that the call has recorded is settled. */
+static enum connection_state settle(struct exchange *exchange, struct connection *connection)
+{
+    struct text problem;
+    text_init(&problem);
+    enum recording recording =
+        recorder_outcome(exchange->shared->house->recorder, connection, &problem);
+    if (recording == RECORDING_FAILED)
+        break_promise(exchange, connection, &problem);
+    text_free(&problem);
+    if (recording == RECORDING_PENDING)
+        return CONNECTION_HELD;
+    connection->held = false;
+    return after(wire_flush(connection));
+}
+
+/* Keeps the response back. Even with no memory for it the connection stays until all is settled. */
+static enum connection_state hold(struct exchange *exchange, struct connection *connection)
+{
+    connection->held = true;
+    if (wire_hold(&exchange->wire, connection) < 0) {
+        text_free(&connection->output);
+        connection->ending = ENDING_CLOSES;
+    }
+    return settle(exchange, connection);
+}
+
+/*
+ * The method has paused: there is no response, and the request stays where it is. If what it waits
+ * for has come meanwhile, it is to run again at once.
+ */
+static enum connection_state pause_call(struct exchange *exchange, struct connection *connection,
+                                        const struct pause *pause)
+{
+    connection->pause = *pause;
+    exchange->steps++;
+    if (pause->kind == PAUSE_EVENT &&
+        !events_join(exchange->shared->house->events, connection, pause->seen, pause->mask))
+        return CONNECTION_RUNNING;
+    return CONNECTION_WAITING;
+}
+
+static enum connection_state run_request(struct exchange *exchange, struct connection *connection)
+{
+    struct wire *wire = &exchange->wire;
+    struct call call = make_call(exchange, connection);
+    bool keep_alive = connection->request.keep_alive && !call.stopping;
+    text_clear(&wire->response);
     connection->phase = PHASE_METHOD;
     enum abyss_outcome outcome =
-        abyss_run(exchange->abyss, &connection->request, exchange->input->bytes + exchange->start,
-                  &call, keep_alive, &exchange->response);
-    if (outcome == ABYSS_FAILED)
-        return refuse(exchange, connection, 500, "the server ran out of memory for this call");
-    exchange->start += connection->request.end;
-    exchange->steps++;
-    if (outcome == ABYSS_CLOSE)
-        connection->ending = connection->request.keep_alive ? ENDING_DRAINS : ENDING_CLOSES;
-    request_init(&connection->request);
-    return send_response(exchange, connection);
+        abyss_run(exchange->abyss, &connection->request, wire->input->bytes + wire->start, &call,
+                  keep_alive, &wire->response);
+    if (call.pause.kind != PAUSE_NONE)
+        return pause_call(exchange, connection, &call.pause);
+    if (call.resumed) {
+        connection->pause = call.pause;
+        leave_pause(exchange, connection);
+    }
+    if (outcome == ABYSS_FAILED) {
+        write_refusal(exchange, connection, 500, "the server ran out of memory for this call");
+    } else {
+        wire->start += connection->request.end;
+        exchange->steps++;
+        if (outcome == ABYSS_CLOSE)
+            connection->ending = connection->request.keep_alive ? ENDING_DRAINS : ENDING_CLOSES;
+        request_init(&connection->request);
+    }
+    return call.records ? hold(exchange, connection) : after(wire_send(wire, connection));
+}
+
+/* Runs a paused call again, unless its client has left: a FIN means that nobody waits any more. */
+static enum connection_state resume(struct exchange *exchange, struct connection *connection)
+{
+    events_leave(exchange->shared->house->events, connection);
+    if (exchange->wire.at_end && wire_has_ended(connection))
+        return CONNECTION_FREE;
+    return run_request(exchange, connection);
 }
 
 /* Tells a client that waits for it to send the body (RFC 9110, 10.1.1). Once a request. */
-static enum sending send_continue(struct exchange *exchange, struct connection *connection)
+static enum connection_state send_continue(struct exchange *exchange, struct connection *connection)
 {
     connection->request.expects_continue = false;
-    text_clear(&exchange->response);
-    text_add(&exchange->response, "HTTP/1.1 100 Continue\r\n\r\n");
-    return send_response(exchange, connection);
+    text_clear(&exchange->wire.response);
+    text_add(&exchange->wire.response, "HTTP/1.1 100 Continue\r\n\r\n");
+    return after(wire_send(&exchange->wire, connection));
 }
 
 /* Reads away what comes after the last response, lest the client get a reset in its place. */
 static enum connection_state drain(struct exchange *exchange, struct connection *connection)
 {
+    enum receiving receiving = RECEIVED;
     if (connection->phase != PHASE_DRAIN)
         shutdown(connection->fd, SHUT_WR);
     text_free(&connection->input);
-    for (; exchange->steps < STEPS_A_TURN; exchange->steps++) {
-        ssize_t length = recv(connection->fd, exchange->received.bytes, RECEIVE_SIZE, 0);
-        if (length < 0 && errno == EAGAIN)
-            break;
-        if (length <= 0 && !(length < 0 && errno == EINTR))
-            return CONNECTION_FREE;
-    }
-    return CONNECTION_CLOSING; /* until it closes too, or DRAIN_MS are over */
+    for (; receiving == RECEIVED && exchange->steps < STEPS_A_TURN; exchange->steps++)
+        receiving = wire_discard(&exchange->wire, connection);
+    return receiving == GONE ? CONNECTION_FREE : CONNECTION_CLOSING; /* until DRAIN_MS are over */
 }
 
-/* One step towards a whole request. SENT: go on. */
-static enum sending step(struct exchange *exchange, struct connection *connection,
-                         enum receiving *receiving)
+static enum connection_state receive(struct exchange *exchange, struct connection *connection)
 {
-    struct text *input = exchange->input;
+    enum receiving receiving = wire_receive(&exchange->wire, connection);
+    return receiving == RECEIVED      ? CONNECTION_RUNNING
+           : receiving == NOTHING_YET ? CONNECTION_IDLE
+                                      : CONNECTION_FREE;
+}
+
+/* One step towards a whole request, or through it. */
+static enum connection_state step(struct exchange *exchange, struct connection *connection)
+{
+    struct text *input = exchange->wire.input;
+    size_t start = exchange->wire.start;
     struct request *request = &connection->request;
     enum request_state state = REQUEST_INCOMPLETE;
-    if (input->length > exchange->start)
-        state = request_read(request, &exchange->shared->rules, input->bytes + exchange->start,
-                             input->length - exchange->start);
+    if (connection->pause.kind != PAUSE_NONE)
+        return resume(exchange, connection);
+    if (input->length > start)
+        state = request_read(request, &exchange->shared->rules, input->bytes + start,
+                             input->length - start);
     if (state == REQUEST_COMPLETE)
         return run_request(exchange, connection);
     if (state == REQUEST_REFUSED)
         return refuse(exchange, connection, request->status, request->reason);
     if (request->expects_continue && request->head_complete)
         return send_continue(exchange, connection);
-    *receiving = receive(exchange, connection);
-    return SENT;
+    return receive(exchange, connection);
 }
 
-/*
- * Does with an owned connection all that can be done now. Returns the state in which it has to
- * wait; CONNECTION_FREE: it is over.
- */
+/* Does all that can be done now. */
 static enum connection_state advance(struct exchange *exchange, struct connection *connection)
 {
-    enum sending sending = send_output(connection);
-    enum receiving receiving = RECEIVED;
-    while (sending == SENT && receiving == RECEIVED && connection->ending == ENDING_NONE &&
+    enum connection_state state =
+        connection->held ? settle(exchange, connection) : after(wire_flush(connection));
+    while (state == CONNECTION_RUNNING && connection->ending == ENDING_NONE &&
            exchange->steps < STEPS_A_TURN)
-        sending = step(exchange, connection, &receiving);
-    if (sending == BROKEN || receiving == GONE)
-        return CONNECTION_FREE;
-    if (sending == UNSENT)
-        return CONNECTION_WRITING;
+        state = step(exchange, connection);
+    if (state != CONNECTION_RUNNING)
+        return state;
     if (connection->ending == ENDING_CLOSES)
         return CONNECTION_FREE;
-    return connection->ending == ENDING_DRAINS ? drain(exchange, connection) : CONNECTION_IDLE;
+    if (connection->ending == ENDING_DRAINS)
+        return drain(exchange, connection);
+    /* There is more, but others come first. */
+    return connection->pause.kind != PAUSE_NONE ? CONNECTION_WAITING : CONNECTION_IDLE;
 }
 
 static void begin_turn(struct exchange *exchange, struct connection *connection, bool at_end)
 {
-    text_clear(&exchange->received);
-    if (exchange->response.capacity > RESPONSE_KEPT)
-        text_free(&exchange->response);
-    exchange->input = connection->input.length > 0 ? &connection->input : &exchange->received;
-    exchange->start = 0;
-    exchange->drained = false;
-    exchange->at_end = at_end;
+    wire_begin(&exchange->wire, connection, at_end);
     exchange->steps = 0;
 }
 
@@ -372,7 +392,7 @@ void exchange_go_on(struct exchange *exchange, struct connection *connection, bo
         enum connection_state state = advance(exchange, connection);
         bool others_first = exchange->steps >= STEPS_A_TURN;
         if (state == CONNECTION_FREE ||
-            (state != CONNECTION_CLOSING && keep_input(exchange, connection) < 0)) {
+            (state != CONNECTION_CLOSING && wire_keep(&exchange->wire, connection) < 0)) {
             exchange_close(exchange, connection);
             return;
         }
@@ -411,14 +431,13 @@ static bool has_unread(const struct connection *connection)
 static void time_out(struct exchange *exchange, struct connection *connection, int status,
                      const char *reason)
 {
-    enum sending sending = refuse(exchange, connection, status, reason);
-    enum connection_state next = sending == SENT     ? drain(exchange, connection)
-                                 : sending == UNSENT ? CONNECTION_WRITING
-                                                     : CONNECTION_FREE;
-    if (next == CONNECTION_FREE)
+    enum connection_state state = refuse(exchange, connection, status, reason);
+    if (state == CONNECTION_RUNNING)
+        state = drain(exchange, connection);
+    if (state == CONNECTION_FREE)
         exchange_close(exchange, connection);
     else
-        pass_on(exchange, connection, next);
+        pass_on(exchange, connection, state);
 }
 
 void exchange_expire(struct exchange *exchange, struct connection *connection,
@@ -445,13 +464,14 @@ void exchange_expire(struct exchange *exchange, struct connection *connection,
 /* For a client that there is no slot for: the answer, as far as the socket takes it at once. */
 static void turn_away(struct exchange *exchange, int fd)
 {
-    struct text *response = &exchange->response;
+    struct text *response = &exchange->wire.response;
+    struct text *received = &exchange->wire.received;
     text_clear(response);
     refusal_write(response, 503, TOO_MANY, false);
     if (!response->failed && send(fd, response->bytes, response->length, MSG_NOSIGNAL) > 0) {
         shutdown(fd, SHUT_WR);
         /* A request that is here already must not make a reset of the close. */
-        recv(fd, exchange->received.bytes, RECEIVE_SIZE, 0);
+        recv(fd, received->bytes, received->capacity, 0);
     }
     close(fd);
 }
@@ -471,9 +491,9 @@ int exchange_accept(struct exchange *exchange, int listen_fd)
         return 0;
     }
     begin_turn(exchange, connection, false);
-    if (!connection->refused && !exchange->shared->options->quiet)
-        announce_connected(exchange->shared->house->display, connection);
-    if (connection->refused && refuse(exchange, connection, 503, TOO_MANY) == BROKEN) {
+    if (!connection->refused)
+        announce_connected(exchange->shared->house, connection);
+    if (connection->refused && refuse(exchange, connection, 503, TOO_MANY) == CONNECTION_FREE) {
         exchange_close(exchange, connection);
         return 0;
     }

@@ -3,8 +3,10 @@
 #include "core/abyss.h"
 #include "core/acceptor.h"
 #include "core/clock.h"
+#include "core/events.h"
 #include "core/exchange.h"
 #include "core/log.h"
+#include "core/ready.h"
 #include "core/registry.h"
 
 #include <errno.h>
@@ -19,7 +21,8 @@
 #include <unistd.h>
 
 /* In place of a connection's index in an event's data, as ACCEPTOR_EVENT; indexes stay below. */
-#define EXIT_EVENT UINT64_C(0xfffffffe)
+#define EXIT_EVENT  UINT64_C(0xfffffffe)
+#define READY_EVENT UINT64_C(0xfffffffd)
 
 /*
  * For methods, on threads of ours (Abyss's own stack sizes do not count). libxmlrpc recurses once
@@ -94,6 +97,16 @@ static bool accept_one(struct gate *gate, struct exchange *exchange, size_t list
     }
 }
 
+/* Goes on with connections whose events, and not whose clients, have come. */
+static void handle_ready(struct worker *worker)
+{
+    struct connection *ready[READY_SLICE];
+    size_t count = ready_take(worker->gate->shared.house->ready, ready);
+    for (size_t i = 0; i < count; i++)
+        if (connection_claim_for_event(ready[i], connection_generation(ready[i])))
+            exchange_go_on(worker->exchange, ready[i], false);
+}
+
 static void handle_event(struct worker *worker, const struct epoll_event *event)
 {
     struct gate *gate = worker->gate;
@@ -101,6 +114,10 @@ static void handle_event(struct worker *worker, const struct epoll_event *event)
     uint32_t detail = (uint32_t)event->data.u64;
     if (subject == ACCEPTOR_EVENT) {
         accept_one(gate, worker->exchange, detail);
+        return;
+    }
+    if (subject == READY_EVENT) {
+        handle_ready(worker);
         return;
     }
     struct connection *connection =
@@ -175,22 +192,29 @@ static void look_at_workers(struct gate *gate)
         atomic_store(&gate->watching, true);
 }
 
+/* A deadline has passed. The keeper runs no methods: a worker goes on with a call that waits. */
+static void expire(struct gate *gate, struct connection *connection)
+{
+    static const enum connection_state states[] = {CONNECTION_IDLE, CONNECTION_WRITING,
+                                                   CONNECTION_CLOSING};
+    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+        if (connection_claim_in(connection, states[i])) {
+            exchange_expire(gate->keepers, connection, states[i], all_busy(gate));
+            return;
+        }
+    }
+    if (connection_is_in(connection, CONNECTION_WAITING))
+        ready_push(gate->shared.house->ready, &connection, 1);
+    else
+        timers_retry(gate->shared.timers, connection, clock_monotonic_ms() + RETRY_MS);
+}
+
 static void expire_due(struct gate *gate)
 {
-    enum { STATES = 3 };
-    static const enum connection_state states[STATES] = {CONNECTION_IDLE, CONNECTION_WRITING,
-                                                         CONNECTION_CLOSING};
     struct connection *due[KEEPER_BATCH];
     size_t count = timers_due(gate->shared.timers, clock_monotonic_ms(), due, KEEPER_BATCH);
-    for (size_t i = 0; i < count; i++) {
-        size_t s = 0;
-        while (s < STATES && !connection_claim_in(due[i], states[s]))
-            s++;
-        if (s < STATES)
-            exchange_expire(gate->keepers, due[i], states[s], all_busy(gate));
-        else
-            timers_retry(gate->shared.timers, due[i], clock_monotonic_ms() + RETRY_MS);
-    }
+    for (size_t i = 0; i < count; i++)
+        expire(gate, due[i]);
 }
 
 /* Milliseconds until the keeper has something to do; -1: until it is woken. */
@@ -270,8 +294,12 @@ static int open_descriptors(struct gate *gate)
     gate->exit_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (shared->epoll_fd < 0 || shared->wake_keeper_fd < 0 || gate->exit_fd < 0)
         return -1;
-    struct epoll_event event = {.events = EPOLLIN, .data.u64 = EXIT_EVENT << 32};
-    return epoll_ctl(shared->epoll_fd, EPOLL_CTL_ADD, gate->exit_fd, &event);
+    struct epoll_event exit = {.events = EPOLLIN, .data.u64 = EXIT_EVENT << 32};
+    struct epoll_event ready = {.events = EPOLLIN | EPOLLET, .data.u64 = READY_EVENT << 32};
+    if (epoll_ctl(shared->epoll_fd, EPOLL_CTL_ADD, gate->exit_fd, &exit) < 0)
+        return -1;
+    return epoll_ctl(shared->epoll_fd, EPOLL_CTL_ADD, ready_descriptor(shared->house->ready),
+                     &ready);
 }
 
 struct gate *gate_new(const struct options *options, const struct house *house,
@@ -400,6 +428,7 @@ static void empty_the_house(struct gate *gate, int64_t until_ms)
     while (!connections_await_empty(gate->shared.house->connections, SWEEP_MS) &&
            clock_monotonic_ms() < until_ms);
     close_all_in(gate, CONNECTION_IDLE);
+    close_all_in(gate, CONNECTION_WAITING);
     close_all_in(gate, CONNECTION_WRITING);
     close_all_in(gate, CONNECTION_CLOSING);
 }
@@ -428,8 +457,9 @@ static void join(pthread_t thread, bool has_ended)
 size_t gate_stop(struct gate *gate, int64_t patience_ms)
 {
     int64_t until_ms = clock_monotonic_ms() + patience_ms;
-    atomic_store(&gate->shared.stopping, true);
+    atomic_store(&gate->shared.stopping, true); /* before those that wait look at it */
     acceptor_stop(&gate->acceptor);
+    events_release_all(gate->shared.house->events);
     /* A part is kept for the threads to end in. */
     empty_the_house(gate, until_ms - patience_ms / 8);
 

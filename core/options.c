@@ -1,6 +1,7 @@
 /* Reads the command line and explains it: both from the one table below. */
 #include "core/options.h"
 
+#include "core/journal.h"
 #include "core/log.h"
 #include "core/xml.h"
 #include <argp.h>
@@ -20,7 +21,8 @@ enum kind {
     COUNT,    /* long: a whole number */
     SIZE,     /* long: bytes; K and M stand for KiB and MiB */
     DURATION, /* long: milliseconds, written as seconds with decimals */
-    LEVEL,    /* int: enum log_level */
+    CHOICE,   /* int: one of some words */
+    TEXT,     /* const char *: any but an empty one */
     HELP,     /* from here on: no field, and last in the help */
     USAGE,
     VERSION,
@@ -42,6 +44,8 @@ static const struct row {
     const char *min, *max;
     const char *initial; /* NULL: zero, false, empty, or set in options_parse */
     const char *help;
+    int (*choose)(const char *word); /* of a CHOICE: its value; -1: it is none */
+    const char *choices;
 } rows[] = {
     {HEADING, .help = "Where it listens:"},
     {LIST, "listen", 0, "HOST:PORT", FIELD(listen), .initial = DEFAULT_LISTEN,
@@ -56,31 +60,56 @@ static const struct row {
     {COUNT, "threads", 0, "N", FIELD(threads), "1", "1024",
      .help = "How many methods run at once (default: twice the processors, at least 4)"},
     {COUNT, "max-connections", 0, "N", FIELD(max_connections), "1", "1000000", "10000",
-     "Connections open at once; one more is told to come back later"},
+     .help = "Connections open at once; one more is told to come back later"},
     {SIZE, "max-body", 0, "SIZE", FIELD(max_body), "1K", "256M", "512K",
-     "Size of a request's body"},
+     .help = "Size of a request's body"},
     {SIZE, "max-head", 0, "SIZE", FIELD(max_head), "256", "1M", "8K",
-     "Size of a request's HTTP head"},
+     .help = "Size of a request's HTTP head"},
     {DURATION, "keepalive", 0, "SEC", FIELD(keepalive_ms), "0.1", "86400", "60",
-     "Close a connection that was idle for so long"},
+     .help = "Close a connection that was idle for so long"},
     {DURATION, "request-timeout", 0, "SEC", FIELD(request_timeout_ms), "0.1", "3600", "10",
-     "Time for a whole head, for a whole body and for a whole response"},
+     .help = "Time for a whole head, for a whole body and for a whole response"},
     /* No more than 1024: libxmlrpc frees its tree by recursion, 3,000 overflowed a small stack. */
     {COUNT, "max-depth", 0, "N", FIELD(max_depth), "8", "1024", STRING(XML_DEFAULT_DEPTH),
-     "XML elements inside one another"},
+     .help = "XML elements inside one another"},
     {COUNT, "max-elements", 0, "N", FIELD(max_elements), "8", "10000000",
-     STRING(XML_DEFAULT_ELEMENTS), "XML elements of a request"},
+     STRING(XML_DEFAULT_ELEMENTS), .help = "XML elements of a request"},
     {COUNT, "max-multicall", 0, "N", FIELD(max_multicall), "1", "100000", "1000",
-     "Calls inside one system.multicall"},
+     .help = "Calls inside one system.multicall"},
     {SIZE, "max-multicall-size", 0, "SIZE", FIELD(max_multicall_size), "1K", "1024M", "4M",
-     "Size of its answer: once it is reached, what is left of the calls is not run"},
+     .help = "Size of its answer: once it is reached, what is left of the calls is not run"},
+
+    {HEADING, .help = "What it remembers:"},
+    {TEXT, "journal", 0, "FILE", FIELD(journal),
+     .help = "Record events in this file, made if missing; :memory: records them for this run only "
+             "(default: lookout/journal.db in $XDG_STATE_HOME, or in ~/.local/state)"},
+    {CHOICE, "sync", 0, "MODE", FIELD(sync), .initial = "full",
+     .help =
+         "What an acknowledged event survives. full: power loss; normal: the end of the server, "
+         "however it ends; off: the same, but power loss can cost the whole journal",
+     .choose = journal_sync_by_name, .choices = "full, normal or off"},
+    {COUNT, "keep-events", 0, "N", FIELD(keep_events), "1", "1000000000", "100000",
+     .help =
+         "Events kept; those of who came and left are kept, and counted, apart from all others"},
+    {COUNT, "keep-days", 0, "N", FIELD(keep_days), "0", "36500", "30",
+     .help = "Days that events are kept; 0 is for ever"},
+    {COUNT, "max-pending", 0, "N", FIELD(max_pending), "2", "1000000", "10000",
+     .help = "Events that may wait to be recorded; a call with one more gets a fault"},
+    /* Below what clients of xmlrpc-c read, 512K, with room for the answer around it. */
+    {SIZE, "max-event", 0, "SIZE", FIELD(max_event), "1K", "384K", "256K",
+     .help = "Size of an event's data"},
+    {SIZE, "recent", 0, "SIZE", FIELD(recent), "64K", "1024M", "4M",
+     .help = "Memory for the newest events, which are read without the disk"},
+    {DURATION, "max-wait", 0, "SEC", FIELD(max_wait_ms), "0.1", "86400", "3600",
+     .help = "The longest that a client may wait for an event in one call"},
 
     {HEADING, .help = "What it serves and shows:"},
     {FLAG, "validator", .field = FIELD(validator),
      .help = "Serve the methods of the XML-RPC validation suite, validator1"},
     {FLAG, "quiet", 'q', .field = FIELD(quiet), .help = "Show nothing but where it listens"},
-    {LEVEL, "log-level", 0, "LEVEL", FIELD(log_level), .initial = "warning",
-     .help = "What goes to stderr: error, warning, info or debug"},
+    {CHOICE, "log-level", 0, "LEVEL", FIELD(log_level), .initial = "warning",
+     .help = "What goes to stderr: error, warning, info or debug", .choose = log_level_by_name,
+     .choices = "error, warning, info or debug"},
 
     {HELP, "help", 'h', .help = "Show this help"},
     {HELP, .letter = '?'},
@@ -162,13 +191,21 @@ static int set_number(const struct row *row, long *field, const char *text)
     return 0;
 }
 
-static int set_level(int *field, const char *name)
+static int set_choice(const struct row *row, int *field, const char *word)
 {
-    int level = log_level_by_name(name);
+    int value = row->choose(word);
 
-    if (level < 0)
+    if (value < 0)
         return -1;
-    *field = level;
+    *field = value;
+    return 0;
+}
+
+static int set_text(const char **field, const char *text)
+{
+    if (text[0] == '\0')
+        return -1;
+    *field = text;
     return 0;
 }
 
@@ -196,8 +233,10 @@ static int set_field(const struct row *row, struct options *options, const char 
         return 0;
     case LIST:
         return add_item(field, text);
-    case LEVEL:
-        return set_level(field, text);
+    case CHOICE:
+        return set_choice(row, field, text);
+    case TEXT:
+        return set_text(field, text);
     default:
         return set_number(row, field, text);
     }
@@ -209,10 +248,10 @@ static void refuse(const struct row *row, const char *text, const struct argp_st
     static const char *const nouns[] = {
         [COUNT] = "a whole number", [SIZE] = "a size", [DURATION] = "a number of seconds"};
 
-    if (row->kind == LIST)
+    if (row->kind == LIST || row->kind == TEXT)
         argp_error(state, "--%s takes %s, not '%s'", row->name, row->argument, text);
-    else if (row->kind == LEVEL)
-        argp_error(state, "--%s takes error, warning, info or debug, not '%s'", row->name, text);
+    else if (row->kind == CHOICE)
+        argp_error(state, "--%s takes %s, not '%s'", row->name, row->choices, text);
     else
         argp_error(state, "--%s takes %s from %s to %s, not '%s'", row->name, nouns[row->kind],
                    row->min, row->max, text);

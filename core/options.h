@@ -29,6 +29,14 @@ struct options {
     long max_elements;               /* XML elements of a request */
     long max_multicall;              /* calls in one system.multicall */
     long max_multicall_size;         /* bytes of its answer, at which no more of them are run */
+    const char *journal;             /* a file, or ":memory:"; NULL: journal_default_path */
+    int sync;                        /* enum journal_sync */
+    long keep_events;                /* of each class: see event.h */
+    long keep_days;                  /* 0: for ever */
+    long max_pending;                /* events that wait to be recorded; past it a fault */
+    long max_event;                  /* bytes of an event's data; past it a fault */
+    long max_wait_ms;                /* the longest that a client may ask to wait */
+    long recent;                     /* bytes of the newest events kept in memory */
     struct options_list allow_hosts; /* names, besides IP addresses and localhost, for Host */
     bool validator;                  /* serve validator1.* */
     bool quiet;                      /* show nothing but where the server listens */

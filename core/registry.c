@@ -294,9 +294,17 @@ static uint64_t monotonic_ns(void)
 static xmlrpc_value *run(xmlrpc_env *env, struct call *call, const struct method *method,
                          xmlrpc_value *params, struct histogram *times)
 {
+    /* Within a multicall nothing pauses, and each call of it has a time of its own. */
+    uint64_t before_ns = call->within_multicall ? 0 : call->pause.ran_ns;
     uint64_t begun_ns = monotonic_ns();
+    call->pause.kind = PAUSE_NONE;
     xmlrpc_value *result = method->run(env, call, params);
-    histogram_add(times, monotonic_ns() - begun_ns);
+    uint64_t ran_ns = before_ns + monotonic_ns() - begun_ns;
+    if (call->pause.kind != PAUSE_NONE && call_may_pause(call)) {
+        call->pause.ran_ns = ran_ns;
+        return NULL;
+    }
+    histogram_add(times, ran_ns);
     if (env->fault_occurred) {
         env->fault_code = house_code(env->fault_code);
         return NULL;
@@ -318,7 +326,8 @@ xmlrpc_value *registry_call(const struct registry *registry, xmlrpc_env *env, st
     }
     const struct method *method = registry->methods[index];
     struct counters *counters = &call->stats->methods[index];
-    count_one(&counters->calls);
+    if (!call->resumed)
+        count_one(&counters->calls);
     if (call->connection && !call->within_multicall)
         atomic_store_explicit(&call->connection->method, method->name, memory_order_release);
 
@@ -422,14 +431,14 @@ void registry_process(const struct registry *registry, xmlrpc_env *env, struct c
                       const char *xml, size_t length, xmlrpc_mem_block *response)
 {
     struct connection *connection = call->connection;
-    if (connection) {
+    if (connection && !call->resumed) {
         count_one(&connection->calls);
         atomic_store_explicit(&connection->last, clock_seconds(), memory_order_release);
     }
     xmlrpc_env fault;
     xmlrpc_env_init(&fault);
     xmlrpc_value *result = read_and_call(registry, &fault, call, xml, length);
-    if (!fault.fault_occurred) {
+    if (result) {
         write_result(&fault, result, response);
         xmlrpc_DECREF(result);
         if (fault.fault_occurred)
@@ -440,5 +449,18 @@ void registry_process(const struct registry *registry, xmlrpc_env *env, struct c
             count_one(&connection->faults);
         xmlrpc_serialize_fault(env, response, &fault);
     }
+    xmlrpc_env_clean(&fault);
+}
+
+void registry_refuse(xmlrpc_env *env, struct call *call, const char *reason,
+                     xmlrpc_mem_block *response)
+{
+    xmlrpc_env fault;
+    xmlrpc_env_init(&fault);
+    call_fault(&fault, FAULT_APPLICATION, "not recorded: %s", reason);
+    count_one(&call->stats->stray_faults);
+    if (call->connection)
+        count_one(&call->connection->faults);
+    xmlrpc_serialize_fault(env, response, &fault);
     xmlrpc_env_clean(&fault);
 }

@@ -61,7 +61,7 @@ void registry_totals(const struct registry *registry, uint64_t *calls, uint64_t 
 /*
  * Runs the method `name`: looks it up, checks `params` (an array) against its signatures, runs,
  * counts and times it, and notes it as its connection's latest unless it is part of a multicall.
- * Returns a new reference, or sets `env` and returns NULL.
+ * Returns a new reference, or NULL: `env` is set, or the call pauses.
  */
 xmlrpc_value *registry_call(const struct registry *registry, xmlrpc_env *env, struct call *call,
                             const char *name, xmlrpc_value *params);
@@ -74,10 +74,17 @@ size_t registry_measure(xmlrpc_env *env, xmlrpc_value *result);
 
 /*
  * Answers the XML of a call with the XML of its response or fault, appended to `response`, and
- * counts one call of its connection, be it a multicall or malformed. Sets `env` only when not even
- * a fault could be written.
+ * counts one call of its connection, be it a multicall or malformed. Nothing is appended when the
+ * call pauses. Sets `env` only when not even a fault could be written.
  */
 void registry_process(const struct registry *registry, xmlrpc_env *env, struct call *call,
                       const char *xml, size_t length, xmlrpc_mem_block *response);
+
+/*
+ * Appends the fault of a call that was answered, and whose events could then not be recorded, for
+ * this `reason`; counts it.
+ */
+void registry_refuse(xmlrpc_env *env, struct call *call, const char *reason,
+                     xmlrpc_mem_block *response);
 
 #endif

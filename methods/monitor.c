@@ -2,6 +2,7 @@
 #include "core/call.h"
 #include "core/clock.h"
 #include "core/connections.h"
+#include "core/events.h"
 #include "core/options.h"
 #include "core/registry.h"
 
@@ -31,13 +32,20 @@ static xmlrpc_value *get_status(xmlrpc_env *env, struct call *call, xmlrpc_value
     uint64_t total, calls, faults;
     connections_totals(house->connections, &open, &max, &total);
     registry_totals(house->registry, &calls, &faults);
+    uint64_t first_event, last_event;
+    size_t waiters;
+    events_totals(house->events, &first_event, &last_event, &waiters);
+    char first[EVENT_ID_SIZE], last[EVENT_ID_SIZE];
+    event_id_text(first, first_event);
+    event_id_text(last, last_event);
     double now = clock_seconds();
-    return xmlrpc_build_value(env, "{s:s,s:s,s:i,s:d,s:d,s:d,s:i,s:{s:i,s:i,s:d},s:d,s:d}", "name",
-                              LOOKOUT_NAME, "version", LOOKOUT_VERSION, "pid", (int)getpid(),
-                              "start", house->started, "now", now, "uptime", now - house->started,
-                              "threads", (int)house->options->threads, "connections", "open",
-                              (int)open, "max", (int)max, "total", (double)total, "calls",
-                              (double)calls, "faults", (double)faults);
+    return xmlrpc_build_value(
+        env, "{s:s,s:s,s:i,s:d,s:d,s:d,s:i,s:{s:i,s:i,s:d},s:i,s:d,s:d,s:{s:s,s:s}}", "name",
+        LOOKOUT_NAME, "version", LOOKOUT_VERSION, "pid", (int)getpid(), "start", house->started,
+        "now", now, "uptime", now - house->started, "threads", (int)house->options->threads,
+        "connections", "open", (int)open, "max", (int)max, "total", (double)total, "waiters",
+        (int)waiters, "calls", (double)calls, "faults", (double)faults, "events", "first", first,
+        "last", last);
 }
 
 /* Reads the id of a connection, "conn17"; "" is 0. Only the form that connections are shown in. */
@@ -138,8 +146,9 @@ static const struct method methods[] = {
      "monitor.getStatus() returns how the server is, as a struct: its name, version and pid; when "
      "it was started (start), the time (now) and the seconds between (uptime); how many threads "
      "run methods; of its connections, how many are open, the most there were at once (max), and "
-     "how many there were in all (total); how many calls it answered, and how many of them with "
-     "a fault. Times are in seconds since 1970, UTC."},
+     "how many there were in all (total); how many clients wait for an event (waiters); how many "
+     "calls it answered, and how many of them with a fault; the ids of the oldest event kept "
+     "(first) and of the newest (last), \"0\" for none. Times are in seconds since 1970, UTC."},
     {"monitor.getConnections", get_connections, "array;array,string;array,string,int",
      "monitor.getConnections([after[, limit]]) lists who is connected, oldest first, each as a "
      "struct: the id, the address (peer), when it was opened (since) and last sent a request "

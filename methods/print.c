@@ -1,9 +1,10 @@
-/* print: shows what a client passes on the server's terminal. */
+/* print: shows what a client passes on the server's terminal, and records it. */
 #include "core/call.h"
 #include "core/connections.h"
 #include "core/describe.h"
 #include "core/display.h"
 #include "core/options.h"
+#include "core/record.h"
 #include "core/text.h"
 
 #define ARGUMENTS_SHOWN 100 /* more than anybody reads */
@@ -68,17 +69,21 @@ static void add_lines(xmlrpc_env *env, struct text *lines, const struct call *ca
     }
 }
 
-/* All lines of a call go out in one piece, so that those of other clients do not come between. */
-static void show(xmlrpc_env *env, const struct call *call, xmlrpc_value *params, unsigned count)
+/*
+ * All lines of a call go out in one piece, so that those of other clients do not come between; and
+ * not before the event is recorded: what is shown was printed.
+ */
+static void record(xmlrpc_env *env, struct call *call, xmlrpc_value *params, unsigned count)
 {
     struct text lines;
 
     text_init(&lines);
-    add_lines(env, &lines, call, params, count);
+    if (!call->house->options->quiet)
+        add_lines(env, &lines, call, params, count);
     if (!env->fault_occurred && lines.failed)
         call_fault(env, FAULT_INTERNAL, "memory ran out: nothing was printed");
     if (!env->fault_occurred)
-        display_lines(call->house->display, lines.bytes, lines.length);
+        record_event(env, call, "print", params, &lines);
     text_free(&lines);
 }
 
@@ -86,8 +91,7 @@ static xmlrpc_value *print(xmlrpc_env *env, struct call *call, xmlrpc_value *par
 {
     int count = xmlrpc_array_size(env, params);
 
-    if (!call->house->options->quiet)
-        show(env, call, params, (unsigned)count);
+    record(env, call, params, (unsigned)count);
     return env->fault_occurred ? NULL : xmlrpc_int_new(env, count);
 }
 
@@ -96,7 +100,8 @@ static const struct method methods[] = {
      "print(any, ...) prints each argument on the server's terminal, with its type and a result: "
      "a string's length, a number's square, the size of the others; for several numbers also "
      "their sum and mean. A dateTime is taken as UTC and shown in the server's local time. "
-     "Returns how many arguments there were."},
+     "Returns how many arguments there were, once they are recorded as an event of type "
+     "\"print\"."},
 };
 
 METHOD_GROUP(methods, NULL);

@@ -1,6 +1,7 @@
 /* Tests of methods/monitor: what a client is told of the server, its clients and their calls. */
 #include "core/clock.h"
 #include "core/connections.h"
+#include "core/events.h"
 #include "core/options.h"
 #include "core/registry.h"
 #include <arpa/inet.h>
@@ -15,6 +16,9 @@
 #include "test/answer.h"
 
 #define OPENED 3 /* connections that are open in each test */
+
+/* A journal from which everything up to 40 is gone. */
+static const struct journal_bounds bounds = {.next = 90, .last = 88, .first = {41, 63}};
 
 static const struct options options = {.threads = 4, .max_connections = 2000};
 
@@ -31,8 +35,10 @@ static int set_up(void **state)
         .options = &options,
         .connections = connections_new(2000, 1),
         .registry = registry_new(&options),
+        .ready = ready_new(),
         .started = clock_seconds() - 100,
     };
+    fixture->house.events = events_new(1000, &bounds, fixture->house.ready);
     struct sockaddr_storage peer = {0};
     struct sockaddr_in *in = (struct sockaddr_in *)&peer;
     in->sin_family = AF_INET;
@@ -57,6 +63,8 @@ static int tear_down(void **state)
         if (fixture->connections[i])
             connections_close(fixture->house.connections, fixture->connections[i]);
     connections_free(fixture->house.connections);
+    events_free(fixture->house.events);
+    ready_free(fixture->house.ready);
     registry_free(fixture->house.registry);
     free(fixture);
     return 0;
@@ -127,7 +135,7 @@ static void status_tells_who_the_server_is_and_since_when(void **state)
     int pid, threads;
     READ(status, "{s:s,s:s,s:i,s:d,s:d,s:d,s:i,*}", "name", &name, "version", &version, "pid", &pid,
          "start", &start, "now", &now, "uptime", &uptime, "threads", &threads);
-    assert_int_equal(members_of(status), 10);
+    assert_int_equal(members_of(status), 12);
     assert_string_equal(name, "lookout");
     assert_string_equal(version, LOOKOUT_VERSION);
     assert_int_equal(pid, getpid());
@@ -155,6 +163,23 @@ static void status_counts_connections_calls_and_faults(void **state)
     assert_int_equal(max, 3);
     assert_true(total == 3);
     assert_true(calls == 2 && faults == 1); /* the call that asks is one of them */
+    xmlrpc_DECREF(status);
+}
+
+static void status_tells_which_events_there_are_and_who_waits(void **state)
+{
+    struct fixture *fixture = *state;
+    char *first, *last;
+    int waiters;
+    assert_true(events_join(fixture->house.events, fixture->connections[0], 88, UINT64_MAX));
+    xmlrpc_value *status = assert_result(invoke(fixture, "monitor.getStatus", ""));
+    READ(status, "{s:i,s:{s:s,s:s,*},*}", "waiters", &waiters, "events", "first", &first, "last",
+         &last);
+    assert_int_equal(waiters, 1);
+    assert_string_equal(first, "41");
+    assert_string_equal(last, "88");
+    free(first);
+    free(last);
     xmlrpc_DECREF(status);
 }
 
@@ -286,6 +311,7 @@ int main(void)
         TEST(ping_says_pong),
         TEST(status_tells_who_the_server_is_and_since_when),
         TEST(status_counts_connections_calls_and_faults),
+        TEST(status_tells_which_events_there_are_and_who_waits),
         TEST(connections_are_shown_as_they_are),
         TEST(connections_are_listed_page_by_page),
         TEST(a_malformed_id_is_refused),

@@ -1,8 +1,9 @@
-/* Tests of methods/print: the lines of one call, and what is counted, before a display of ours. */
+/* Tests of methods/print: what one call records, and the lines that it has shown, before a recorder
+ * of ours. */
 #include "core/call.h"
 #include "core/connections.h"
-#include "core/display.h"
 #include "core/options.h"
+#include "core/record.h"
 #include "core/text.h"
 
 #include <setjmp.h>
@@ -15,16 +16,24 @@
 
 #include "test/build.h"
 
-/* The display and the connections stand in for the real ones, which need threads and sockets. */
-struct display {
-    struct text shown;
-    unsigned pieces; /* calls of display_lines */
+/* What is recorded, and the connections, stand in for the real ones, which need threads and
+ * sockets. */
+struct recorder {
+    struct text shown; /* once the event is recorded */
+    unsigned events;
+    const char *type;
+    int arguments; /* in the event's data */
 };
 
-void display_lines(struct display *display, const char *lines, size_t length)
+uint64_t record_event(xmlrpc_env *env, struct call *call, const char *type, xmlrpc_value *data,
+                      struct text *lines)
 {
-    text_append(&display->shown, lines, length);
-    display->pieces++;
+    struct recorder *recorder = call->house->recorder;
+    recorder->shown = *lines;
+    text_init(lines);
+    recorder->type = type;
+    recorder->arguments = xmlrpc_array_size(env, data);
+    return ++recorder->events;
 }
 
 void connection_name(const struct connection *connection, char out[CONNECTION_NAME_SIZE])
@@ -45,16 +54,16 @@ static const struct method *print_method(void)
 }
 
 /* Calls print with `params`, which is released, on the connection conn7 or on none. */
-static int call_print(struct display *display, const struct options *options, bool connected,
+static int call_print(struct recorder *recorder, const struct options *options, bool connected,
                       xmlrpc_value *params)
 {
-    struct house house = {.options = options, .display = display};
+    struct house house = {.options = options, .recorder = recorder};
     struct connection connection = {.id = 7};
     struct call call = {.house = &house, .connection = connected ? &connection : NULL};
     xmlrpc_env env;
     int printed = -1;
 
-    *display = (struct display){0};
+    *recorder = (struct recorder){0};
     xmlrpc_env_init(&env);
     xmlrpc_value *result = print_method()->run(&env, &call, params);
     assert_false(env.fault_occurred);
@@ -85,11 +94,13 @@ static const struct options loud = {.quiet = false};
 
 static void assert_printed(int count, xmlrpc_value *params, const char *lines)
 {
-    struct display display;
-    assert_int_equal(call_print(&display, &loud, true, params), count);
-    assert_string_equal(display.shown.bytes, lines);
-    assert_int_equal(display.pieces, 1); /* the lines of a call stay together */
-    text_free(&display.shown);
+    struct recorder recorder;
+    assert_int_equal(call_print(&recorder, &loud, true, params), count);
+    assert_string_equal(recorder.shown.bytes, lines);
+    assert_int_equal(recorder.events, 1); /* the lines of a call stay together */
+    assert_string_equal(recorder.type, "print");
+    assert_int_equal(recorder.arguments, count);
+    text_free(&recorder.shown);
 }
 
 static void each_argument_has_its_line(void **state)
@@ -137,42 +148,44 @@ static void no_arguments_are_said_to_be_none(void **state)
 static void a_call_of_no_connection_has_a_dash_for_its_name(void **state)
 {
     (void)state;
-    struct display display;
-    assert_int_equal(call_print(&display, &loud, false, build("(i)", 1)), 1);
-    assert_string_equal(display.shown.bytes, "print - 1 int 1 square 1\n");
-    text_free(&display.shown);
+    struct recorder recorder;
+    assert_int_equal(call_print(&recorder, &loud, false, build("(i)", 1)), 1);
+    assert_string_equal(recorder.shown.bytes, "print - 1 int 1 square 1\n");
+    text_free(&recorder.shown);
 }
 
-static void quiet_shows_nothing_and_counts_all_the_same(void **state)
+static void quiet_shows_nothing_and_records_all_the_same(void **state)
 {
     (void)state;
-    struct display display;
+    struct recorder recorder;
     const struct options quiet = {.quiet = true};
-    assert_int_equal(call_print(&display, &quiet, true, build("(ii)", 1, 2)), 2);
-    assert_int_equal(display.pieces, 0);
-    text_free(&display.shown);
+    assert_int_equal(call_print(&recorder, &quiet, true, build("(ii)", 1, 2)), 2);
+    assert_int_equal(recorder.shown.length, 0);
+    assert_int_equal(recorder.events, 1);
+    assert_int_equal(recorder.arguments, 2);
+    text_free(&recorder.shown);
 }
 
 static void many_arguments_are_cut_but_all_are_counted_and_summed(void **state)
 {
     (void)state;
-    struct display display;
-    assert_int_equal(call_print(&display, &loud, true, ints(3, 5100)), 5100);
+    struct recorder recorder;
+    assert_int_equal(call_print(&recorder, &loud, true, ints(3, 5100)), 5100);
     const char *end = "print conn7 100 int 3 square 9\n"
                       "print conn7 … 5,000 more arguments\n"
                       "print conn7 sum 15300 mean 3 of 5,100 numbers\n";
-    assert_string_equal(display.shown.bytes + display.shown.length - strlen(end), end);
-    text_free(&display.shown);
+    assert_string_equal(recorder.shown.bytes + recorder.shown.length - strlen(end), end);
+    text_free(&recorder.shown);
 }
 
 static void a_hundred_arguments_are_all_shown(void **state)
 {
     (void)state;
-    struct display display;
-    assert_int_equal(call_print(&display, &loud, true, ints(3, 100)), 100);
-    assert_null(strstr(display.shown.bytes, "more"));
-    assert_non_null(strstr(display.shown.bytes, "print conn7 100 int 3"));
-    text_free(&display.shown);
+    struct recorder recorder;
+    assert_int_equal(call_print(&recorder, &loud, true, ints(3, 100)), 100);
+    assert_null(strstr(recorder.shown.bytes, "more"));
+    assert_non_null(strstr(recorder.shown.bytes, "print conn7 100 int 3"));
+    text_free(&recorder.shown);
 }
 
 int main(void)
@@ -184,7 +197,7 @@ int main(void)
         cmocka_unit_test(one_number_has_no_sum),
         cmocka_unit_test(no_arguments_are_said_to_be_none),
         cmocka_unit_test(a_call_of_no_connection_has_a_dash_for_its_name),
-        cmocka_unit_test(quiet_shows_nothing_and_counts_all_the_same),
+        cmocka_unit_test(quiet_shows_nothing_and_records_all_the_same),
         cmocka_unit_test(many_arguments_are_cut_but_all_are_counted_and_summed),
         cmocka_unit_test(a_hundred_arguments_are_all_shown),
     };

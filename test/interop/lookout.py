@@ -3,12 +3,16 @@
 The environment says what is tested: LOOKOUT_SERVER and LOOKOUT_CLIENT are the programs,
 LOOKOUT_SLOW multiplies every time allowed (sanitizers make programs slow).
 """
+import atexit
+import contextlib
 import itertools
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 import unittest
@@ -27,9 +31,32 @@ SANITIZERS = {
     "TSAN_OPTIONS": "second_deadlock_stack=1:halt_on_error=0",
 }
 
+# Tests that run in the background inherit that Ctrl-C is ignored, and would pass it on.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# What a server says on stderr when it cannot record, and when it can again.
+RECORDING_FAILS = ["events cannot be recorded: ", "events are recorded again: "]
+
+# What the tests' servers record is in here, and gone with the tests.
+STATE = tempfile.mkdtemp(prefix="lookout-test-")
+atexit.register(shutil.rmtree, STATE, ignore_errors=True)
+_journals = itertools.count(1)
+
 
 def environment(**changes):
-    return {**SANITIZERS, **os.environ, **changes}
+    return {**SANITIZERS, **os.environ, "XDG_STATE_HOME": STATE, **changes}
+
+
+def wait_until(condition, complaint):
+    """Returns what the condition says as soon as that is true."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > deadline:
+            raise AssertionError(complaint)
+        time.sleep(0.001)  # lets what is waited for have the processor
 
 
 class Lines:
@@ -80,9 +107,17 @@ class Lines:
 
 
 class Server:
-    """A server on a free port. As a context it stops at the end, and asserts that all was well."""
+    """A server on a free port. As a context it stops at the end, and asserts that all was well.
 
-    def __init__(self, *options, listen=("127.0.0.1:0",), expect_stderr=()):
+    It records in a journal of its own unless the options name one. `variables` are of its
+    environment.
+    """
+
+    def __init__(self, *options, listen=("127.0.0.1:0",), expect_stderr=(), variables=()):
+        if "--journal" not in options:
+            options = ("--journal", os.path.join(STATE, f"{next(_journals)}.db"), *options)
+        self.options, self.variables = options, dict(variables)
+        self.journal = options[options.index("--journal") + 1]
         self.expect_stderr = list(expect_stderr)
         self._marks = itertools.count(1)
         command = [SERVER]
@@ -90,7 +125,7 @@ class Server:
             command += ["--listen", address]
         self.process = subprocess.Popen(
             [*command, *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, env=environment())
+            stderr=subprocess.PIPE, env=environment(**self.variables))
         self.stdout = Lines(self.process.stdout)
         self.stderr = Lines(self.process.stderr)
         try:
@@ -108,6 +143,11 @@ class Server:
             self.stop()
         else:
             self.kill()
+
+    def again(self, *options):
+        """This server once more, when it has ended: on the same port, with the same journal."""
+        return Server(*self.options, *options, listen=(f"{self.host}:{self.port}",),
+                      variables=self.variables)
 
     def kill(self):
         self.process.kill()
@@ -164,11 +204,9 @@ class Server:
 
     def wait_until_runs(self, method, count=1):
         """Returns when so many connections are in a call of this method."""
-        deadline = time.monotonic() + PATIENCE
         with self.proxy() as proxy:
-            while [one["method"] for one in proxy.monitor.getConnections()].count(method) < count:
-                if time.monotonic() > deadline:
-                    raise AssertionError(f"{method} is not running {count} times")
+            wait_until(lambda: [one["method"] for one in proxy.monitor.getConnections()]
+                       .count(method) >= count, f"{method} is not running {count} times")
 
     def proxy(self, **options):
         return xmlrpc.client.ServerProxy(self.url, **options)
@@ -227,6 +265,7 @@ class Connection:
     def __init__(self, server, timeout=PATIENCE):
         self.socket = socket.create_connection((server.host, server.port), timeout)
         self.stream = self.socket.makefile("rb")
+        self.peer = "{}:{}".format(*self.socket.getsockname())
 
     def __enter__(self):
         return self
@@ -268,6 +307,28 @@ def request(body, *fields, version="1.1", target="/RPC2", verb="POST"):
 
 PING = request(call_body("monitor.ping"))
 
+
+def pages(proxy, after="", limit=1000, *types):
+    """The pages of monitor.readEvents, read on until there is no more."""
+    while True:
+        page = proxy.monitor.readEvents(after, limit, *([types] if types else []))
+        yield page
+        if not page["events"] and page["next"] == after:
+            return
+        after = page["next"]
+
+
+def wait_for_waiters(proxy, count):
+    """Returns when so many clients wait for an event, and no more."""
+    wait_until(lambda: proxy.monitor.getStatus()["waiters"] == count,
+               f"there are not {count} clients that wait")
+
+
+def read_events(proxy, *types):
+    """All events there are of these types; without any, all but those of who came and left."""
+    return [event for page in pages(proxy, "", 1000, *types) for event in page["events"]]
+
+
 # Values of every type of XML-RPC, as Python has them, for tests that send and compare them.
 STOOGES = {"moe": 1, "larry": -2, "curly": 2147483647}
 
@@ -281,8 +342,22 @@ def calendar(day):
     return years
 
 
+@contextlib.contextmanager
+def small_disk(size, *options):
+    """A folder on a file system of its own, of this size, with these options."""
+    folder = tempfile.mkdtemp(dir=STATE)
+    command = ["mount", "-t", "tmpfs", "-o", ",".join((f"size={size}", *options)), "none", folder]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise unittest.SkipTest(f"a file system cannot be mounted here: {done.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
 def run(*command, **options):
     """Runs a program to its end; its output as text."""
-    options.setdefault("timeout", 6 * PATIENCE)
+    options = {"timeout": 6 * PATIENCE, "env": environment(), **options}
     return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          encoding="utf-8", env=environment(), **options)
+                          encoding="utf-8", **options)

@@ -10,7 +10,8 @@ from lookout import PATIENCE, PING, SERVER, Server, call_body, environment, requ
 
 OPTIONS = ["--listen", "--threads", "--max-connections", "--max-body", "--max-head", "--keepalive",
            "--request-timeout", "--allow-host", "--allow-remote", "--validator", "--quiet",
-           "--log-level", "--version", "--help"]
+           "--log-level", "--journal", "--sync", "--keep-events", "--keep-days", "--max-pending",
+           "--max-event", "--max-wait", "--recent", "--version", "--help"]
 
 
 class CommandLine(unittest.TestCase):
@@ -49,7 +50,10 @@ class CommandLine(unittest.TestCase):
                 (["--max-connections", "99999999999999999999"], "max-connections"),
                 (["--max-body", "1G"], "1G"), (["--max-head", ""], "max-head"),
                 (["--keepalive", "nan"], "keepalive"), (["--request-timeout", "1e3"], "1e3"),
-                (["--log-level", "loud"], "loud")):
+                (["--log-level", "loud"], "loud"), (["--journal", ""], "journal"),
+                (["--sync", "fully"], "full, normal or off"), (["--recent", "63K"], "64K"),
+                (["--keep-events", "0"], "keep-events"), (["--max-pending", "1"], "max-pending"),
+                (["--max-event", "385K"], "384K"), (["--max-wait", "0"], "max-wait")):
             with self.subTest(mistake=mistake):
                 done = run(SERVER, *mistake)
                 self.assertEqual((done.returncode, done.stdout), (2, ""))

@@ -1,0 +1,185 @@
+/* A queue of pages asked for, and the thread that reads them. */
+#include "core/archive.h"
+#include "core/clock.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum fetch_state {
+    FETCH_QUEUED,
+    FETCH_READING, /* the thread reads without the lock */
+    FETCH_READY,
+};
+
+struct fetch {
+    struct event_query query;
+    uint64_t until;
+    struct connection *connection;
+    /* The thread's while it reads, else guarded by the lock of the archive. */
+    struct event_page page;
+    struct text problem;
+    bool failed;
+    /* Guarded by the lock of the archive. */
+    STAILQ_ENTRY(fetch) next;
+    enum fetch_state state;
+    bool forgotten; /* while it was read: the thread frees it */
+};
+
+struct archive {
+    struct journal_reader *reader; /* the thread's alone */
+    struct ready *ready;
+    pthread_t thread;
+    pthread_mutex_t lock; /* a leaf; guards all below, and what is said of fetches above */
+    STAILQ_HEAD(, fetch) queue;
+    bool stopping, ended;
+    pthread_cond_t work;
+    pthread_cond_t done;
+};
+
+static void fetch_free(struct fetch *fetch)
+{
+    event_page_free(&fetch->page);
+    text_free(&fetch->problem);
+    free(fetch);
+}
+
+/* Waits for the next fetch. NULL: it is time to end. */
+static struct fetch *take(struct archive *archive)
+{
+    pthread_mutex_lock(&archive->lock);
+    while (STAILQ_EMPTY(&archive->queue) && !archive->stopping)
+        pthread_cond_wait(&archive->work, &archive->lock);
+    struct fetch *fetch = archive->stopping ? NULL : STAILQ_FIRST(&archive->queue);
+    if (fetch) {
+        STAILQ_REMOVE_HEAD(&archive->queue, next);
+        fetch->state = FETCH_READING;
+    }
+    pthread_mutex_unlock(&archive->lock);
+    return fetch;
+}
+
+static void hand_over(struct archive *archive, struct fetch *fetch)
+{
+    struct connection *connection = fetch->connection;
+    pthread_mutex_lock(&archive->lock);
+    bool forgotten = fetch->forgotten;
+    fetch->state = FETCH_READY;
+    pthread_mutex_unlock(&archive->lock);
+    /* From here on the fetch is its connection's, unless that has forgotten it. */
+    if (forgotten)
+        fetch_free(fetch);
+    else
+        ready_push(archive->ready, &connection, 1);
+}
+
+static void *run(void *argument)
+{
+    struct archive *archive = argument;
+    struct fetch *fetch;
+    while ((fetch = take(archive))) {
+        fetch->failed = journal_read(archive->reader, &fetch->query, fetch->until, &fetch->page,
+                                     &fetch->problem) < 0;
+        hand_over(archive, fetch);
+    }
+    pthread_mutex_lock(&archive->lock);
+    archive->ended = true;
+    pthread_cond_signal(&archive->done);
+    pthread_mutex_unlock(&archive->lock);
+    return NULL;
+}
+
+struct archive *archive_new(struct journal_reader *reader, struct ready *ready)
+{
+    struct archive *archive = calloc(1, sizeof(*archive));
+    if (!archive)
+        return NULL;
+    archive->ready = ready;
+    STAILQ_INIT(&archive->queue);
+    pthread_mutex_init(&archive->lock, NULL);
+    pthread_cond_init(&archive->work, NULL);
+    pthread_cond_init(&archive->done, NULL);
+    archive->reader = reader;
+    if (pthread_create(&archive->thread, NULL, run, archive) != 0) {
+        archive->reader = NULL; /* still the caller's */
+        archive_free(archive);
+        return NULL;
+    }
+    return archive;
+}
+
+bool archive_stop(struct archive *archive, int64_t patience_ms)
+{
+    int64_t until_ms = clock_monotonic_ms() + patience_ms;
+    const struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
+    int waited = 0;
+    pthread_mutex_lock(&archive->lock);
+    archive->stopping = true;
+    pthread_cond_signal(&archive->work);
+    while (!archive->ended && waited == 0)
+        waited = pthread_cond_clockwait(&archive->done, &archive->lock, CLOCK_MONOTONIC, &until);
+    bool ended = archive->ended;
+    pthread_mutex_unlock(&archive->lock);
+    if (ended)
+        pthread_join(archive->thread, NULL);
+    return ended;
+}
+
+void archive_free(struct archive *archive)
+{
+    if (!archive)
+        return;
+    if (archive->reader)
+        journal_reader_close(archive->reader);
+    pthread_cond_destroy(&archive->work);
+    pthread_cond_destroy(&archive->done);
+    pthread_mutex_destroy(&archive->lock);
+    free(archive);
+}
+
+struct fetch *archive_fetch(struct archive *archive, const struct event_query *query,
+                            uint64_t until, struct connection *connection)
+{
+    struct fetch *fetch = calloc(1, sizeof(*fetch));
+    if (!fetch)
+        return NULL;
+    fetch->query = *query;
+    fetch->until = until;
+    fetch->connection = connection;
+    event_page_init(&fetch->page);
+    text_init(&fetch->problem);
+    pthread_mutex_lock(&archive->lock);
+    STAILQ_INSERT_TAIL(&archive->queue, fetch, next);
+    pthread_mutex_unlock(&archive->lock);
+    pthread_cond_signal(&archive->work);
+    return fetch;
+}
+
+enum fetching archive_outcome(struct archive *archive, struct fetch *fetch, struct event_page *page,
+                              struct text *problem)
+{
+    pthread_mutex_lock(&archive->lock);
+    bool is_ready = fetch->state == FETCH_READY;
+    pthread_mutex_unlock(&archive->lock);
+    if (!is_ready)
+        return FETCH_PENDING;
+    if (fetch->failed) {
+        text_add(problem, fetch->problem.bytes ? fetch->problem.bytes : "memory ran out");
+        return FETCH_FAILED;
+    }
+    *page = fetch->page;
+    event_page_init(&fetch->page);
+    return FETCH_DONE;
+}
+
+void archive_forget(struct archive *archive, struct fetch *fetch)
+{
+    pthread_mutex_lock(&archive->lock);
+    bool is_read = fetch->state == FETCH_READING;
+    if (fetch->state == FETCH_QUEUED)
+        STAILQ_REMOVE(&archive->queue, fetch, fetch, next);
+    fetch->forgotten = true;
+    pthread_mutex_unlock(&archive->lock);
+    if (!is_read)
+        fetch_free(fetch);
+}

@@ -1,0 +1,71 @@
+/* Values into XML and back. */
+#include "core/data.h"
+#include "core/call.h"
+
+#include <string.h>
+
+/* What the library writes for types that are not XML-RPC's own, and what is put in its place. */
+static const struct {
+    const char *found, *put;
+} standard[] = {
+    {"<i8>", "<double>"},
+    {"</i8>", ".0</double>"},
+    {"<nil/>", "<string></string>"},
+};
+
+#define STANDARD_COUNT (sizeof(standard) / sizeof(standard[0]))
+
+/* In the text of a string each '<' is escaped, so a tag that is found is one. */
+static void append_standard(struct text *text, const char *xml, size_t length)
+{
+    const char *end = xml + length;
+    while (xml < end) {
+        const char *tag = memchr(xml, '<', (size_t)(end - xml));
+        if (!tag)
+            tag = end;
+        text_append(text, xml, (size_t)(tag - xml));
+        xml = tag;
+        size_t i = 0;
+        for (; xml < end && i < STANDARD_COUNT; i++) {
+            size_t size = strlen(standard[i].found);
+            if ((size_t)(end - xml) < size || memcmp(xml, standard[i].found, size) != 0)
+                continue;
+            text_add(text, standard[i].put);
+            xml += size;
+            break;
+        }
+        if (xml < end && i == STANDARD_COUNT)
+            text_append(text, xml++, 1);
+    }
+}
+
+void data_write(xmlrpc_env *env, struct text *text, xmlrpc_value *value)
+{
+    if (env->fault_occurred)
+        return;
+    xmlrpc_mem_block *block = xmlrpc_mem_block_new(env, 0);
+    if (env->fault_occurred)
+        return;
+    xmlrpc_serialize_value2(env, block, value, xmlrpc_dialect_i8);
+    const char *xml = xmlrpc_mem_block_contents(block);
+    size_t length = xmlrpc_mem_block_size(block);
+    if (!env->fault_occurred && !call_can_answer(xml, length))
+        call_fault(env, FAULT_INVALID_PARAMS,
+                   "a string in it has characters that XML cannot carry");
+    if (!env->fault_occurred)
+        append_standard(text, xml, length);
+    if (!env->fault_occurred && text->failed)
+        call_fault(env, FAULT_INTERNAL, "memory ran out");
+    xmlrpc_mem_block_free(block);
+}
+
+xmlrpc_value *data_read(xmlrpc_env *env, const char *xml, size_t length)
+{
+    xmlrpc_env reading;
+    xmlrpc_value *value;
+    xmlrpc_env_init(&reading);
+    xmlrpc_parse_value_xml(&reading, xml, length, &value);
+    bool is_value = !reading.fault_occurred;
+    xmlrpc_env_clean(&reading);
+    return is_value ? value : xmlrpc_string_new_lp(env, length, xml);
+}

@@ -1,0 +1,484 @@
+/* Writes events into the journal's file, and removes those that are too many or too old. */
+#include "core/journal.h"
+#include "core/clock.h"
+#include "core/database.h"
+#include "core/journal_file.h"
+#include "core/log.h"
+#include "core/schema.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Ids reserved at a time: a crash skips as many at the most. */
+#define BLOCK 10000
+
+/* What one step prunes besides as many as it adds, so that no call waits for more. */
+#define PRUNE_ROWS  500
+#define PRUNE_BYTES ((size_t)1 << 20)
+
+static const char MEMORY[] = ":memory:";
+
+enum { INSERT, OLDEST, PRUNE, SET_PRUNED, CLASS_STATEMENTS };
+
+static const char *const class_statements[CLASS_STATEMENTS] = {
+    [INSERT] = "INSERT INTO %s (id, time, type, source, data) VALUES (?1, ?2, ?3, ?4, ?5)",
+    [OLDEST] = "SELECT id, time, data FROM %s ORDER BY id LIMIT ?1",
+    [PRUNE] = "DELETE FROM %s WHERE id <= ?1",
+    [SET_PRUNED] = "UPDATE state SET value = ?1 WHERE name = '%s'",
+};
+
+/* What is in the file: as of the last commit, or as it will be after the next. */
+struct contents {
+    uint64_t next, last;
+    uint64_t reserved; /* ids below it may be given without a word to the file */
+    struct {
+        uint64_t count, first, pruned;
+        double oldest; /* the time of the first */
+    } classes[EVENT_CLASSES];
+};
+
+struct journal {
+    struct journal_settings settings;
+    bool in_memory;
+    char *name;               /* what database_open opens: the path, or a URI; owned */
+    struct journal_file file; /* unless it is in memory */
+    struct contents contents;
+    sqlite3 *database;      /* NULL: it could not be opened again */
+    struct text closed_for; /* why */
+    sqlite3_stmt *statements[EVENT_CLASSES][CLASS_STATEMENTS];
+    sqlite3_stmt *reserve;
+};
+
+int journal_sync_by_name(const char *name)
+{
+    static const char *const names[] = {
+        [JOURNAL_SYNC_FULL] = "full", [JOURNAL_SYNC_NORMAL] = "normal", [JOURNAL_SYNC_OFF] = "off"};
+    for (int i = 0; i < (int)(sizeof(names) / sizeof(names[0])); i++)
+        if (strcmp(names[i], name) == 0)
+            return i;
+    return -1;
+}
+
+const char *journal_name(const struct journal *journal)
+{
+    return journal->name;
+}
+
+/* Runs a statement that returns no row, with its first parameter bound. */
+static int run_with(sqlite3_stmt *statement, uint64_t number)
+{
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)number);
+    int result = sqlite3_step(statement);
+    sqlite3_reset(statement);
+    return result == SQLITE_DONE ? 0 : -1;
+}
+
+static int set_modes(struct journal *journal, struct text *problem)
+{
+    static const char *const modes[] = {[JOURNAL_SYNC_FULL] = "PRAGMA synchronous = FULL",
+                                        [JOURNAL_SYNC_NORMAL] = "PRAGMA synchronous = NORMAL",
+                                        [JOURNAL_SYNC_OFF] = "PRAGMA synchronous = OFF"};
+    /* A write-ahead log that grew beyond this is cut back. */
+    const char *log_mode = journal->in_memory
+                               ? "PRAGMA journal_mode = MEMORY"
+                               : "PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = 4194304";
+    if (database_run(journal->database, log_mode) == 0 &&
+        database_run(journal->database, modes[journal->settings.sync]) == 0)
+        return 0;
+    database_problem(journal->database, problem);
+    return -1;
+}
+
+static int prepare(struct journal *journal)
+{
+    bool is_ready = true;
+    for (int class = 0; class < EVENT_CLASSES; class ++)
+        for (int i = 0; i < CLASS_STATEMENTS; i++) {
+            sqlite3_stmt *statement =
+                database_prepare(journal->database, class_statements[i], class);
+            journal->statements[class][i] = statement;
+            is_ready = is_ready && statement;
+        }
+    sqlite3_prepare_v3(journal->database,
+                       "UPDATE state SET value = ?1 WHERE name = 'reserved' AND value < ?1", -1,
+                       SQLITE_PREPARE_PERSISTENT, &journal->reserve, NULL);
+    return is_ready && journal->reserve ? 0 : -1;
+}
+
+/* Reads the first event of a class, if there is one. */
+static int read_oldest(struct journal *journal, enum event_class class, struct contents *contents)
+{
+    sqlite3_stmt *oldest = journal->statements[class][OLDEST];
+    sqlite3_bind_int64(oldest, 1, 1);
+    int result = sqlite3_step(oldest);
+    bool is_there = result == SQLITE_ROW;
+    contents->classes[class].first = is_there ? (uint64_t)sqlite3_column_int64(oldest, 0) : 0;
+    contents->classes[class].oldest = is_there ? sqlite3_column_double(oldest, 1) : 0;
+    sqlite3_reset(oldest);
+    return is_there || result == SQLITE_DONE ? 0 : -1;
+}
+
+static int read_class(struct journal *journal, enum event_class class, struct contents *contents)
+{
+    char count[64], last[64], pruned[64];
+    int64_t number, highest, gone;
+    snprintf(count, sizeof(count), "SELECT count(*) FROM %s", database_tables[class]);
+    snprintf(last, sizeof(last), "SELECT ifnull(max(id), 0) FROM %s", database_tables[class]);
+    snprintf(pruned, sizeof(pruned), "SELECT value FROM state WHERE name = '%s'",
+             database_tables[class]);
+    if (database_number(journal->database, count, &number) < 0 ||
+        database_number(journal->database, last, &highest) < 0 ||
+        database_number(journal->database, pruned, &gone) < 0 ||
+        read_oldest(journal, class, contents) < 0)
+        return -1;
+    contents->classes[class].count = (uint64_t)number;
+    contents->classes[class].pruned = (uint64_t)gone;
+    uint64_t above = (uint64_t)(highest > gone ? highest : gone);
+    if (above > contents->last)
+        contents->last = above;
+    return 0;
+}
+
+/*
+ * A file that took the place of another must not give its ids again; and what the other one had is
+ * gone, which counts as pruned, also after the next start.
+ */
+static int go_on_from(struct journal *journal, const struct contents *before, struct contents *now)
+{
+    if (now->next < before->next)
+        now->next = before->next;
+    if (now->last >= before->last)
+        return 0;
+    now->last = before->last;
+    for (int class = 0; class < EVENT_CLASSES; class ++) {
+        now->classes[class].pruned = before->last;
+        if (run_with(journal->statements[class][SET_PRUNED], before->last) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int read_contents(struct journal *journal)
+{
+    struct contents contents = {0};
+    int64_t reserved;
+    for (int class = 0; class < EVENT_CLASSES; class ++)
+        if (read_class(journal, class, &contents) < 0)
+            return -1;
+    if (database_number(journal->database, "SELECT value FROM state WHERE name = 'reserved'",
+                        &reserved) < 0)
+        return -1;
+    contents.next = contents.reserved = (uint64_t)reserved;
+    if (contents.next <= contents.last)
+        contents.next = contents.reserved = contents.last + 1;
+    if (go_on_from(journal, &journal->contents, &contents) < 0)
+        return -1;
+    journal->contents = contents;
+    return 0;
+}
+
+static void close_database(struct journal *journal)
+{
+    for (int class = 0; class < EVENT_CLASSES; class ++)
+        for (int i = 0; i < CLASS_STATEMENTS; i++) {
+            sqlite3_finalize(journal->statements[class][i]);
+            journal->statements[class][i] = NULL;
+        }
+    sqlite3_finalize(journal->reserve);
+    journal->reserve = NULL;
+    sqlite3_close(journal->database);
+    journal->database = NULL;
+}
+
+static int open_database(struct journal *journal, struct text *problem)
+{
+    journal->database = database_open(journal->name, problem);
+    if (!journal->database)
+        return -1;
+    /* The format first: another program's database is left as it is. */
+    if (schema_check(journal->database, problem) == 0 && set_modes(journal, problem) == 0) {
+        if (prepare(journal) == 0 && read_contents(journal) == 0)
+            return 0;
+        database_problem(journal->database, problem);
+    }
+    close_database(journal);
+    return -1;
+}
+
+/*
+ * Nothing of an earlier run is in memory, so ids start above all that one has given, for its
+ * clients' cursors to be seen as such.
+ */
+static void start_in_memory(struct contents *contents)
+{
+    contents->next = (uint64_t)(clock_seconds() * 1e6);
+    contents->last = contents->next - 1;
+    for (int class = 0; class < EVENT_CLASSES; class ++)
+        contents->classes[class].pruned = contents->last;
+}
+
+static int open_in_memory(struct journal *journal, struct text *problem)
+{
+    journal->in_memory = true;
+    if (asprintf(&journal->name, "file:/%p?vfs=memdb", (void *)journal) < 0)
+        journal->name = NULL;
+    if (!journal->name || open_database(journal, problem) < 0)
+        return -1;
+    start_in_memory(&journal->contents);
+    return 0;
+}
+
+static int open_file(struct journal *journal, const char *path, struct text *problem)
+{
+    if (journal_file_open(&journal->file, path) < 0)
+        return -1;
+    journal->name = strdup(journal->file.path); /* absolute, so never taken for a URI */
+    return journal->name ? open_database(journal, problem) : -1;
+}
+
+struct journal *journal_open(const struct journal_settings *settings)
+{
+    struct text problem;
+    text_init(&problem);
+    struct journal *journal = calloc(1, sizeof(*journal));
+    if (!journal) {
+        log_error("memory ran out for the journal");
+        return NULL;
+    }
+    journal->settings = *settings;
+    journal->settings.path = NULL; /* the caller's; it is used only here */
+    journal->file.lock_fd = -1;
+    int result = strcmp(settings->path, MEMORY) == 0 ? open_in_memory(journal, &problem)
+                                                     : open_file(journal, settings->path, &problem);
+    if (result < 0) {
+        if (problem.length > 0)
+            log_error("cannot use the journal %s: %s", settings->path, problem.bytes);
+        journal_close(journal);
+        journal = NULL;
+    }
+    text_free(&problem);
+    return journal;
+}
+
+void journal_close(struct journal *journal)
+{
+    if (!journal)
+        return;
+    if (journal->database) {
+        char sql[96];
+        snprintf(sql, sizeof(sql), "UPDATE state SET value = %" PRIu64 " WHERE name = 'reserved'",
+                 journal->contents.next);
+        /* With nothing synced, this could outlive the events whose ids it gives up. */
+        bool gives_up = !journal->in_memory && journal->settings.sync != JOURNAL_SYNC_OFF;
+        if (gives_up && database_run(journal->database, sql) < 0)
+            log_debug("some ids will be skipped, as the journal does not take how far they went");
+        close_database(journal);
+    }
+    if (!journal->in_memory)
+        journal_file_close(&journal->file);
+    text_free(&journal->closed_for);
+    free(journal->name);
+    free(journal);
+}
+
+int journal_reopen(struct journal *journal, struct text *problem)
+{
+    if (journal->in_memory)
+        return 0; /* to close it would be to lose it */
+    close_database(journal);
+    if (journal_file_identify(&journal->file, problem) == 0 && open_database(journal, problem) == 0)
+        return 0;
+    text_clear(&journal->closed_for);
+    text_append(&journal->closed_for, problem->bytes, problem->length);
+    return -1;
+}
+
+struct journal_bounds journal_bounds(const struct journal *journal)
+{
+    const struct contents *contents = &journal->contents;
+    struct journal_bounds bounds = {.next = contents->next, .last = contents->last};
+    for (int class = 0; class < EVENT_CLASSES; class ++) {
+        bounds.first[class] = contents->classes[class].first;
+        bounds.pruned[class] = contents->classes[class].pruned;
+    }
+    return bounds;
+}
+
+/* Whether the class has more events, or older ones, than are to be kept. */
+static bool is_prunable(const struct journal *journal, const struct contents *contents,
+                        enum event_class class)
+{
+    double keep_seconds = journal->settings.keep_seconds;
+    if (contents->classes[class].count > journal->settings.keep_events)
+        return true;
+    return contents->classes[class].first != 0 && keep_seconds > 0 &&
+           contents->classes[class].oldest < clock_seconds() - keep_seconds;
+}
+
+/* Looks which of the oldest events are to go. The id of the last one, 0 for none, and how many. */
+static int choose_oldest(struct journal *journal, const struct contents *contents,
+                         enum event_class class, size_t rows, uint64_t *last, uint64_t *count)
+{
+    sqlite3_stmt *oldest = journal->statements[class][OLDEST];
+    uint64_t kept = contents->classes[class].count;
+    double keep_seconds = journal->settings.keep_seconds;
+    double too_old = keep_seconds > 0 ? clock_seconds() - keep_seconds : 0;
+    size_t bytes = 0;
+    int result;
+    *last = *count = 0;
+    sqlite3_bind_int64(oldest, 1, (sqlite3_int64)rows);
+    while ((result = sqlite3_step(oldest)) == SQLITE_ROW) {
+        bool must_go = kept - *count > journal->settings.keep_events ||
+                       sqlite3_column_double(oldest, 1) < too_old;
+        if (!must_go || bytes > PRUNE_BYTES)
+            break;
+        bytes += (size_t)sqlite3_column_bytes(oldest, 2);
+        *last = (uint64_t)sqlite3_column_int64(oldest, 0);
+        (*count)++;
+    }
+    sqlite3_reset(oldest);
+    return result == SQLITE_ROW || result == SQLITE_DONE ? 0 : -1;
+}
+
+/* Removes up to `rows` of a class's events that are to go. Within a transaction. */
+static int prune_class(struct journal *journal, struct contents *contents, enum event_class class,
+                       size_t rows)
+{
+    uint64_t last, count;
+    if (!is_prunable(journal, contents, class))
+        return 0;
+    if (choose_oldest(journal, contents, class, rows, &last, &count) < 0)
+        return -1;
+    if (count == 0)
+        return 0;
+    if (run_with(journal->statements[class][PRUNE], last) < 0 ||
+        run_with(journal->statements[class][SET_PRUNED], last) < 0)
+        return -1;
+    contents->classes[class].count -= count;
+    contents->classes[class].pruned = last;
+    return read_oldest(journal, class, contents);
+}
+
+static int insert(struct journal *journal, struct contents *contents, const struct event *event)
+{
+    sqlite3_stmt *insert = journal->statements[event->class][INSERT];
+    sqlite3_bind_int64(insert, 1, (sqlite3_int64)event->id);
+    sqlite3_bind_double(insert, 2, event->time);
+    sqlite3_bind_text(insert, 3, event->type, -1, SQLITE_STATIC);
+    sqlite3_bind_text(insert, 4, event->source, -1, SQLITE_STATIC);
+    sqlite3_bind_text64(insert, 5, event->data, event->data_length, SQLITE_STATIC, SQLITE_UTF8);
+    int result = sqlite3_step(insert);
+    sqlite3_reset(insert);
+    if (result != SQLITE_DONE)
+        return -1;
+    contents->last = event->id;
+    if (contents->classes[event->class].count++ == 0) {
+        contents->classes[event->class].first = event->id;
+        contents->classes[event->class].oldest = event->time;
+    }
+    return 0;
+}
+
+/* All that a batch changes, in `contents` what will be. Within a transaction. */
+static int write_batch(struct journal *journal, struct event *const *events, size_t count,
+                       struct contents *contents)
+{
+    size_t added[EVENT_CLASSES] = {0};
+    contents->next = events[count - 1]->id + 1;
+    if (contents->next > contents->reserved) {
+        contents->reserved = contents->next + BLOCK;
+        if (run_with(journal->reserve, contents->reserved) < 0)
+            return -1;
+    }
+    for (size_t i = 0; i < count; i++) {
+        added[events[i]->class]++;
+        if (insert(journal, contents, events[i]) < 0)
+            return -1;
+    }
+    for (int class = 0; class < EVENT_CLASSES; class ++)
+        if (added[class] > 0 &&
+            prune_class(journal, contents, class, added[class] + PRUNE_ROWS) < 0)
+            return -1;
+    return 0;
+}
+
+/* Why a transaction failed, and as if it had never begun. */
+static void give_up(struct journal *journal, struct text *problem)
+{
+    database_problem(journal->database, problem);
+    if (!sqlite3_get_autocommit(journal->database))
+        database_run(journal->database, "ROLLBACK");
+}
+
+/* Sets how thoroughly the next commit is synced; within a transaction it cannot be changed. */
+static int set_sync(struct journal *journal, bool fully)
+{
+    bool is_off = journal->settings.sync == JOURNAL_SYNC_OFF;
+    if (journal->settings.sync == JOURNAL_SYNC_FULL)
+        return 0;
+    return database_run(journal->database, fully    ? "PRAGMA synchronous = FULL"
+                                           : is_off ? "PRAGMA synchronous = OFF"
+                                                    : "PRAGMA synchronous = NORMAL");
+}
+
+static int commit_batch(struct journal *journal, struct event *const *events, size_t count,
+                        struct contents *contents)
+{
+    if (database_run(journal->database, "BEGIN IMMEDIATE") < 0 ||
+        write_batch(journal, events, count, contents) < 0)
+        return -1;
+    return database_run(journal->database, "COMMIT");
+}
+
+int journal_append(struct journal *journal, struct event *const *events, size_t count,
+                   struct text *problem)
+{
+    if (!journal->database) {
+        text_printf(problem, "the journal's file could not be opened again: %s",
+                    journal->closed_for.failed ? "memory ran out" : journal->closed_for.bytes);
+        return -1;
+    }
+    if (!journal->in_memory && journal_file_is_gone(&journal->file)) {
+        text_add(problem, "the journal's file was taken away");
+        return -1;
+    }
+    struct contents contents = journal->contents;
+    bool reserves = events[count - 1]->id >= contents.reserved;
+    int result = reserves ? set_sync(journal, true) : 0;
+    if (result == 0)
+        result = commit_batch(journal, events, count, &contents);
+    if (result < 0)
+        give_up(journal, problem);
+    if (reserves)
+        set_sync(journal, false);
+    if (result == 0)
+        journal->contents = contents;
+    return result;
+}
+
+int journal_prune(struct journal *journal, struct text *problem)
+{
+    struct contents contents = journal->contents;
+    bool due = false;
+    for (int class = 0; class < EVENT_CLASSES; class ++)
+        due = due || is_prunable(journal, &contents, class);
+    if (!due || !journal->database)
+        return 0;
+    int result = database_run(journal->database, "BEGIN IMMEDIATE");
+    for (int class = 0; class < EVENT_CLASSES && result == 0; class ++)
+        result = prune_class(journal, &contents, class, PRUNE_ROWS);
+    if (result == 0)
+        result = database_run(journal->database, "COMMIT");
+    if (result < 0) {
+        give_up(journal, problem);
+        return -1;
+    }
+    journal->contents = contents;
+    for (int class = 0; class < EVENT_CLASSES; class ++)
+        if (is_prunable(journal, &contents, class))
+            return 1;
+    return 0;
+}

@@ -1,0 +1,180 @@
+/* Reads pages of events from the journal's file. */
+#include "core/database.h"
+#include "core/journal.h"
+#include "core/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Rows that one page looks at, however few of them a filter takes. */
+#define MAX_LOOKED_AT 20000
+
+struct journal_reader {
+    char *name;        /* what database_open opens; owned */
+    sqlite3 *database; /* NULL: to be opened anew */
+    sqlite3_stmt *select[EVENT_CLASSES];
+};
+
+/* One class's rows, of which the next is at hand. */
+struct rows {
+    sqlite3_stmt *select;
+    bool has_row;
+    uint64_t id; /* of it */
+};
+
+static void close_database(struct journal_reader *reader)
+{
+    for (int class = 0; class < EVENT_CLASSES; class ++) {
+        sqlite3_finalize(reader->select[class]);
+        reader->select[class] = NULL;
+    }
+    sqlite3_close(reader->database);
+    reader->database = NULL;
+}
+
+static int open_database(struct journal_reader *reader, struct text *problem)
+{
+    reader->database = database_open(reader->name, problem);
+    if (!reader->database)
+        return -1;
+    bool is_ready = database_run(reader->database, "PRAGMA query_only = ON") == 0;
+    for (int class = 0; class < EVENT_CLASSES && is_ready; class ++) {
+        reader->select[class] = database_prepare(
+            reader->database,
+            "SELECT id, time, type, source, data FROM %s WHERE id > ?1 AND id <= ?2 ORDER BY id",
+            class);
+        is_ready = reader->select[class] != NULL;
+    }
+    if (is_ready)
+        return 0;
+    database_problem(reader->database, problem);
+    close_database(reader);
+    return -1;
+}
+
+struct journal_reader *journal_reader_open(const struct journal *journal)
+{
+    struct text problem;
+    text_init(&problem);
+    struct journal_reader *reader = calloc(1, sizeof(*reader));
+    if (reader)
+        reader->name = strdup(journal_name(journal));
+    if (!reader || !reader->name || open_database(reader, &problem) < 0) {
+        log_error("cannot read the journal: %s", problem.bytes ? problem.bytes : "no memory");
+        journal_reader_close(reader);
+        reader = NULL;
+    }
+    text_free(&problem);
+    return reader;
+}
+
+void journal_reader_close(struct journal_reader *reader)
+{
+    if (!reader)
+        return;
+    close_database(reader);
+    free(reader->name);
+    free(reader);
+}
+
+/* Steps to the next row. -1 when that failed. */
+static int next_row(struct rows *rows)
+{
+    int result = rows->select ? sqlite3_step(rows->select) : SQLITE_DONE;
+    rows->has_row = result == SQLITE_ROW;
+    if (rows->has_row)
+        rows->id = (uint64_t)sqlite3_column_int64(rows->select, 0);
+    return result == SQLITE_ROW || result == SQLITE_DONE ? 0 : -1;
+}
+
+/* The event of the row at hand, a new reference; NULL when memory is lacking. */
+static struct event *row_event(const struct rows *rows)
+{
+    const char *type = (const char *)sqlite3_column_text(rows->select, 2);
+    const char *source = (const char *)sqlite3_column_text(rows->select, 3);
+    const char *data = (const char *)sqlite3_column_text(rows->select, 4);
+    if (!type || !source || !data)
+        return NULL;
+    struct event *event = event_new(type, source, sqlite3_column_double(rows->select, 1), data,
+                                    (size_t)sqlite3_column_bytes(rows->select, 4));
+    if (event)
+        event->id = rows->id;
+    return event;
+}
+
+enum adding { ADDED, FULL, NO_MEMORY };
+
+/* Adds the event of the row at hand if the query takes it. */
+static enum adding add_row(const struct rows *rows, const struct event_query *query,
+                           struct event_page *page)
+{
+    int added = 1;
+    struct event *event = row_event(rows);
+    if (!event)
+        return NO_MEMORY;
+    if (event_filter_takes(&query->filter, event))
+        added = event_page_add(page, query, event);
+    event_unref(event);
+    return added > 0 ? ADDED : added == 0 ? FULL : NO_MEMORY;
+}
+
+/* The rows whose id is the lower; NULL when there are none left. */
+static struct rows *lowest(struct rows rows[EVENT_CLASSES])
+{
+    struct rows *found = NULL;
+    for (int class = 0; class < EVENT_CLASSES; class ++)
+        if (rows[class].has_row && (!found || rows[class].id < found->id))
+            found = &rows[class];
+    return found;
+}
+
+/* Merges the classes' rows by id. */
+static int read_rows(struct rows rows[EVENT_CLASSES], const struct event_query *query,
+                     uint64_t until, struct event_page *page, struct text *problem)
+{
+    struct rows *row;
+    page->next = until > query->after ? until : query->after;
+    uint64_t seen = query->after;
+    for (unsigned looked_at = 0; (row = lowest(rows)); looked_at++) {
+        enum adding adding = looked_at < MAX_LOOKED_AT ? add_row(row, query, page) : FULL;
+        if (adding == FULL) {
+            page->next = seen;
+            return 0;
+        }
+        if (adding == NO_MEMORY) {
+            text_add(problem, "memory ran out");
+            return -1;
+        }
+        seen = row->id;
+        if (next_row(row) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int journal_read(struct journal_reader *reader, const struct event_query *query, uint64_t until,
+                 struct event_page *page, struct text *problem)
+{
+    struct rows rows[EVENT_CLASSES] = {0};
+    int result = 0;
+    if (!reader->database && open_database(reader, problem) < 0)
+        return -1;
+    for (int class = 0; class < EVENT_CLASSES && result == 0; class ++) {
+        if (!event_filter_takes_class(&query->filter, class))
+            continue;
+        rows[class].select = reader->select[class];
+        sqlite3_bind_int64(rows[class].select, 1, (sqlite3_int64)query->after);
+        sqlite3_bind_int64(rows[class].select, 2, (sqlite3_int64)until);
+        result = next_row(&rows[class]);
+    }
+    if (result == 0)
+        result = read_rows(rows, query, until, page, problem);
+    if (result < 0 && problem->length == 0)
+        database_problem(reader->database, problem);
+    for (int class = 0; class < EVENT_CLASSES; class ++)
+        if (rows[class].select)
+            sqlite3_reset(rows[class].select);
+    if (result < 0)
+        close_database(reader); /* a file that was damaged or replaced does not mend by itself */
+    return result;
+}

@@ -1,0 +1,38 @@
+/*
+ * ready: connections that a worker is to go on with, although nothing came from their clients.
+ *
+ * Whoever makes an event come true (the recorder, the memory of events, the archive, the keeper of
+ * time) puts connections here, and owns none of them. The workers, told by a descriptor in their
+ * epoll, take them out in slices, so that ten thousand that become ready at once let others pass.
+ * A connection that is put here for no reason costs its worker a look, and does no harm.
+ */
+#ifndef LOOKOUT_READY_H
+#define LOOKOUT_READY_H
+
+#include "core/connections.h"
+
+struct ready;
+
+/* NULL when memory or descriptors are lacking. */
+struct ready *ready_new(void);
+void ready_free(struct ready *ready);
+
+/*
+ * An eventfd for an epoll, edge-triggered (EPOLLET), never to be read: each edge is one slice for
+ * one worker.
+ */
+int ready_descriptor(const struct ready *ready);
+
+/* Puts connections into the queue, but for those that are in it. Any thread. */
+void ready_push(struct ready *ready, struct connection *const *connections, size_t count);
+
+/* The most that ready_take gives. */
+#define READY_SLICE 16
+
+/*
+ * Takes up to READY_SLICE connections, which the caller must still claim. Returns how many; with
+ * more left, another worker is told.
+ */
+size_t ready_take(struct ready *ready, struct connection *out[READY_SLICE]);
+
+#endif

@@ -1,0 +1,490 @@
+/* A bounded queue of events, and the thread that commits them in groups. */
+#include "core/recorder.h"
+#include "core/clock.h"
+#include "core/data.h"
+#include "core/log.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Bytes of events that may wait to be committed, however few they are. */
+#define MAX_PENDING_BYTES ((size_t)64 << 20)
+
+/* How often a journal that failed is opened anew, and what was lost is tried to be told. */
+#define GAP_MS 250
+
+/* How often events that have become too old are looked for when nothing else happens. */
+#define PRUNE_MS 60000
+
+/* Holders put into the queue of ready connections without the lock being let go. */
+#define SETTLE_SLICE 64
+
+static const char NO_MEMORY[] = "the server is out of memory";
+
+/* What becomes of an event besides being committed. */
+enum duty {
+    DUTY_ACKNOWLEDGE, /* it must not be lost */
+    DUTY_NOTE,        /* it is counted when it is lost */
+    DUTY_GAP,         /* it says how many were */
+};
+
+struct entry {
+    struct event *event;
+    struct connection *holder; /* NULL: nobody's response waits for it */
+    struct text lines;
+    enum duty duty;
+};
+
+/* Events one behind the other: their ids ascend. */
+struct batch {
+    struct entry *entries;
+    struct event **events; /* theirs once more, as the journal takes them */
+    size_t count, capacity;
+    size_t bytes; /* of the events */
+};
+
+/* What was not recorded, and is not yet told in a gap event. */
+struct losses {
+    uint64_t missed; /* events that were only noted */
+    uint64_t faults; /* events whose calls were answered with a fault */
+    double since;    /* when it began, seconds since the epoch */
+};
+
+struct recorder {
+    struct recorder_parts parts;
+    pthread_t thread;
+
+    /* The thread's alone. */
+    struct batch batch;
+    struct losses told; /* what the batch's gap event tells */
+    int failures;       /* in a row */
+    bool told_at_last;  /* stopping, it has tried once more to tell of losses */
+    int64_t next_reopen_ms, next_prune_ms;
+
+    pthread_mutex_t lock; /* a leaf; guards all below, and what connections.h says */
+    struct batch queue;
+    uint64_t next_id;
+    struct losses losses;
+    struct text problem; /* why the latest failure was one */
+    int64_t retry_ms;    /* not before is a gap event tried */
+    bool asleep;         /* the thread is, and must be woken */
+    bool stopping, ended;
+    pthread_cond_t work;
+    pthread_cond_t done;
+};
+
+/* Makes room for one more entry. -1 when memory is lacking. */
+static int batch_reserve(struct batch *batch)
+{
+    if (batch->count < batch->capacity)
+        return 0;
+    size_t capacity = batch->capacity == 0 ? 64 : 2 * batch->capacity;
+    struct entry *entries = reallocarray(batch->entries, capacity, sizeof(entries[0]));
+    if (entries)
+        batch->entries = entries;
+    struct event **events = reallocarray(batch->events, capacity, sizeof(events[0]));
+    if (events)
+        batch->events = events;
+    if (!entries || !events)
+        return -1;
+    batch->capacity = capacity;
+    return 0;
+}
+
+/* Room for the entry was reserved. */
+static void batch_add(struct batch *batch, struct entry entry)
+{
+    batch->events[batch->count] = entry.event;
+    batch->entries[batch->count++] = entry;
+    batch->bytes += event_size(entry.event);
+}
+
+static void batch_clear(struct batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        event_unref(batch->events[i]);
+        text_free(&batch->entries[i].lines);
+    }
+    batch->count = 0;
+    batch->bytes = 0;
+}
+
+static void batch_free(struct batch *batch)
+{
+    batch_clear(batch);
+    free(batch->entries);
+    free(batch->events);
+}
+
+static bool has_losses(const struct losses *losses)
+{
+    return losses->missed + losses->faults > 0;
+}
+
+/* The lock is held. */
+static void count_loss(struct recorder *recorder, enum duty duty)
+{
+    struct losses *losses = &recorder->losses;
+    if (duty == DUTY_GAP)
+        return; /* what it told is still counted */
+    if (!has_losses(losses)) {
+        losses->since = clock_seconds();
+        recorder->retry_ms = clock_monotonic_ms() + GAP_MS;
+    }
+    if (duty == DUTY_NOTE)
+        losses->missed++;
+    else
+        losses->faults++;
+}
+
+static void set_problem(struct recorder *recorder, const char *problem)
+{
+    text_clear(&recorder->problem);
+    text_add(&recorder->problem, problem);
+}
+
+/* Why the queue takes no more; NULL when it does. The lock is held. */
+static const char *queue_problem(struct recorder *recorder, const struct event *event,
+                                 enum duty duty)
+{
+    const struct batch *queue = &recorder->queue;
+    size_t share = duty == DUTY_NOTE ? 2 : 1;
+    if (recorder->stopping)
+        return "the server is stopping";
+    if (queue->count >= recorder->parts.max_pending / share ||
+        queue->bytes + event_size(event) > MAX_PENDING_BYTES / share)
+        return "more events wait to be recorded than --max-pending allows";
+    if (batch_reserve(&recorder->queue) < 0)
+        return NO_MEMORY;
+    return NULL;
+}
+
+/* Returns the id; 0, with `problem`, when it is lost. Wakes the thread. */
+static uint64_t enqueue(struct recorder *recorder, struct entry entry, struct text *problem)
+{
+    uint64_t id = 0;
+    pthread_mutex_lock(&recorder->lock);
+    const char *full = queue_problem(recorder, entry.event, entry.duty);
+    if (full) {
+        count_loss(recorder, entry.duty);
+        set_problem(recorder, full);
+        if (problem)
+            text_add(problem, full);
+    } else {
+        id = entry.event->id = recorder->next_id++;
+        if (entry.holder)
+            entry.holder->unrecorded++;
+        batch_add(&recorder->queue, entry);
+    }
+    bool must_wake = recorder->asleep;
+    recorder->asleep = false;
+    pthread_mutex_unlock(&recorder->lock);
+    if (must_wake)
+        pthread_cond_signal(&recorder->work);
+    return id;
+}
+
+uint64_t recorder_record(struct recorder *recorder, struct event *event, struct connection *holder,
+                         struct text *lines, struct text *problem)
+{
+    struct entry entry = {.event = event, .holder = holder, .duty = DUTY_ACKNOWLEDGE};
+    if (lines) {
+        entry.lines = *lines;
+        text_init(lines);
+    }
+    uint64_t id = enqueue(recorder, entry, problem);
+    if (id == 0) {
+        event_unref(event);
+        text_free(&entry.lines);
+    }
+    return id;
+}
+
+void recorder_note(struct recorder *recorder, struct event *event)
+{
+    if (event) {
+        if (enqueue(recorder, (struct entry){.event = event, .duty = DUTY_NOTE}, NULL) == 0)
+            event_unref(event);
+        return;
+    }
+    pthread_mutex_lock(&recorder->lock);
+    count_loss(recorder, DUTY_NOTE);
+    set_problem(recorder, NO_MEMORY);
+    pthread_mutex_unlock(&recorder->lock);
+}
+
+enum recording recorder_outcome(struct recorder *recorder, struct connection *holder,
+                                struct text *problem)
+{
+    enum recording outcome = RECORDING_COMMITTED;
+    pthread_mutex_lock(&recorder->lock);
+    if (holder->unrecorded > 0) {
+        outcome = RECORDING_PENDING;
+    } else if (holder->recording_failed) {
+        outcome = RECORDING_FAILED;
+        holder->recording_failed = false;
+        text_add(problem, recorder->problem.bytes ? recorder->problem.bytes : NO_MEMORY);
+    }
+    pthread_mutex_unlock(&recorder->lock);
+    return outcome;
+}
+
+/* The data of a gap event. NULL when memory is lacking. */
+static struct event *gap_event(const struct losses *losses, const char *reason)
+{
+    xmlrpc_env env;
+    struct text data;
+    xmlrpc_env_init(&env);
+    text_init(&data);
+    xmlrpc_value *value = xmlrpc_build_value(
+        &env, "{s:d,s:d,s:d,s:s}", "missed", (double)losses->missed, "faults",
+        (double)losses->faults, "since", losses->since, "reason", reason ? reason : "");
+    data_write(&env, &data, value);
+    struct event *event =
+        env.fault_occurred ? NULL
+                           : event_new("gap", "server", clock_seconds(), data.bytes, data.length);
+    if (value)
+        xmlrpc_DECREF(value);
+    text_free(&data);
+    xmlrpc_env_clean(&env);
+    return event;
+}
+
+/*
+ * Puts a gap event last in a batch that has taken all of the queue, so that the ids still ascend.
+ * The lock is held; what it tells stays counted until it is committed.
+ */
+static void add_gap(struct recorder *recorder)
+{
+    recorder->told = recorder->losses;
+    struct event *event = gap_event(&recorder->told, recorder->problem.bytes);
+    if (!event || batch_reserve(&recorder->batch) < 0) {
+        event_unref(event);
+        return;
+    }
+    event->id = recorder->next_id++;
+    batch_add(&recorder->batch, (struct entry){.event = event, .duty = DUTY_GAP});
+}
+
+/* When the thread has something to do although no event comes. The lock is held. */
+static int64_t due_ms(const struct recorder *recorder)
+{
+    int64_t due = recorder->next_prune_ms;
+    if (has_losses(&recorder->losses) && recorder->retry_ms < due)
+        due = recorder->retry_ms;
+    return due;
+}
+
+/* Waits for events, or for the time to prune, and takes them all. False: it is time to end. */
+static bool take_batch(struct recorder *recorder)
+{
+    batch_clear(&recorder->batch);
+    pthread_mutex_lock(&recorder->lock);
+    int waited = 0;
+    while (recorder->queue.count == 0 && !recorder->stopping && waited == 0) {
+        int64_t until_ms = due_ms(recorder);
+        const struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
+        recorder->asleep = true;
+        waited = pthread_cond_clockwait(&recorder->work, &recorder->lock, CLOCK_MONOTONIC, &until);
+        recorder->asleep = false;
+    }
+    struct batch filled = recorder->queue;
+    recorder->queue = recorder->batch;
+    recorder->batch = filled;
+    bool may_tell =
+        recorder->stopping ? !recorder->told_at_last : clock_monotonic_ms() >= recorder->retry_ms;
+    if (has_losses(&recorder->losses) && may_tell)
+        add_gap(recorder);
+    recorder->told_at_last = recorder->stopping;
+    bool goes_on = !recorder->stopping || recorder->batch.count > 0;
+    pthread_mutex_unlock(&recorder->lock);
+    return goes_on;
+}
+
+/* Takes one slice of the batch from `from` on. Returns how many holders are to be told. */
+static size_t settle_slice(struct recorder *recorder, size_t from, size_t to, bool committed,
+                           struct connection *settled[SETTLE_SLICE])
+{
+    size_t count = 0;
+    pthread_mutex_lock(&recorder->lock);
+    for (size_t i = from; i < to; i++) {
+        const struct entry *entry = &recorder->batch.entries[i];
+        if (!committed)
+            count_loss(recorder, entry->duty);
+        struct connection *holder = entry->holder;
+        if (!holder)
+            continue;
+        if (!committed)
+            holder->recording_failed = true;
+        if (--holder->unrecorded == 0)
+            settled[count++] = holder;
+    }
+    pthread_mutex_unlock(&recorder->lock);
+    return count;
+}
+
+/* Tells the holders of the batch's events how it ended: touch no holder after that. */
+static void settle(struct recorder *recorder, bool committed)
+{
+    struct connection *settled[SETTLE_SLICE];
+    size_t total = recorder->batch.count;
+    for (size_t from = 0; from < total; from += SETTLE_SLICE) {
+        size_t to = total - from < SETTLE_SLICE ? total : from + SETTLE_SLICE;
+        size_t count = settle_slice(recorder, from, to, committed, settled);
+        ready_push(recorder->parts.ready, settled, count);
+    }
+}
+
+/* The gap event is committed: what it told is told. */
+static void forget_losses(struct recorder *recorder)
+{
+    pthread_mutex_lock(&recorder->lock);
+    recorder->losses.missed -= recorder->told.missed;
+    recorder->losses.faults -= recorder->told.faults;
+    pthread_mutex_unlock(&recorder->lock);
+    log_warn("events are recorded again: %" PRIu64 " were missed, and %" PRIu64
+             " were refused with a fault",
+             recorder->told.missed, recorder->told.faults);
+}
+
+static void show(struct recorder *recorder)
+{
+    const struct batch *batch = &recorder->batch;
+    struct journal_bounds bounds = journal_bounds(recorder->parts.journal);
+    events_publish(recorder->parts.events, batch->events, batch->count, &bounds);
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct text *lines = &batch->entries[i].lines;
+        if (lines->length > 0)
+            display_lines(recorder->parts.display, lines->bytes, lines->length);
+    }
+}
+
+static void fail(struct recorder *recorder, const struct text *problem)
+{
+    const char *why = problem->bytes ? problem->bytes : NO_MEMORY;
+    if (recorder->failures++ == 0)
+        log_error("events cannot be recorded: %s; calls that need it get a fault meanwhile", why);
+    pthread_mutex_lock(&recorder->lock);
+    set_problem(recorder, why);
+    recorder->retry_ms = clock_monotonic_ms() + GAP_MS;
+    pthread_mutex_unlock(&recorder->lock);
+}
+
+/* What failed twice may need to be opened anew, but not for each call that comes meanwhile. */
+static int reopen_if_needed(struct recorder *recorder, struct text *problem)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    if (recorder->failures < 2 || now_ms < recorder->next_reopen_ms)
+        return 0;
+    recorder->next_reopen_ms = now_ms + GAP_MS;
+    return journal_reopen(recorder->parts.journal, problem);
+}
+
+static int append(struct recorder *recorder, struct text *problem)
+{
+    const struct batch *batch = &recorder->batch;
+    if (reopen_if_needed(recorder, problem) < 0)
+        return -1;
+    return journal_append(recorder->parts.journal, batch->events, batch->count, problem);
+}
+
+static void commit(struct recorder *recorder)
+{
+    struct text problem;
+    text_init(&problem);
+    bool committed = append(recorder, &problem) == 0;
+    size_t last = recorder->batch.count - 1;
+    if (committed) {
+        recorder->failures = 0;
+        show(recorder);
+        if (recorder->batch.entries[last].duty == DUTY_GAP)
+            forget_losses(recorder);
+    } else {
+        fail(recorder, &problem);
+    }
+    settle(recorder, committed);
+    text_free(&problem);
+}
+
+/* One step; the next comes at once if more is due, but after events that came meanwhile. */
+static void prune(struct recorder *recorder)
+{
+    struct text problem;
+    text_init(&problem);
+    int more = journal_prune(recorder->parts.journal, &problem);
+    if (more < 0)
+        log_warn("old events cannot be removed from the journal: %s",
+                 problem.bytes ? problem.bytes : NO_MEMORY);
+    else
+        show(recorder); /* only the bounds have changed */
+    recorder->next_prune_ms = clock_monotonic_ms() + (more == 1 ? 0 : PRUNE_MS);
+    text_free(&problem);
+}
+
+static void *run(void *argument)
+{
+    struct recorder *recorder = argument;
+    while (take_batch(recorder)) {
+        if (recorder->batch.count > 0)
+            commit(recorder);
+        else if (clock_monotonic_ms() >= recorder->next_prune_ms)
+            prune(recorder);
+    }
+    pthread_mutex_lock(&recorder->lock);
+    recorder->ended = true;
+    pthread_cond_signal(&recorder->done);
+    pthread_mutex_unlock(&recorder->lock);
+    return NULL;
+}
+
+struct recorder *recorder_new(const struct recorder_parts *parts)
+{
+    struct recorder *recorder = calloc(1, sizeof(*recorder));
+    if (!recorder)
+        return NULL;
+    recorder->parts = *parts;
+    recorder->next_id = journal_bounds(parts->journal).next;
+    recorder->next_prune_ms = clock_monotonic_ms();
+    text_init(&recorder->problem);
+    pthread_mutex_init(&recorder->lock, NULL);
+    pthread_cond_init(&recorder->work, NULL);
+    pthread_cond_init(&recorder->done, NULL);
+    if (pthread_create(&recorder->thread, NULL, run, recorder) != 0) {
+        recorder_free(recorder);
+        return NULL;
+    }
+    return recorder;
+}
+
+bool recorder_stop(struct recorder *recorder, int64_t patience_ms)
+{
+    int64_t until_ms = clock_monotonic_ms() + patience_ms;
+    const struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
+    int waited = 0;
+    pthread_mutex_lock(&recorder->lock);
+    recorder->stopping = true;
+    pthread_cond_signal(&recorder->work);
+    while (!recorder->ended && waited == 0)
+        waited = pthread_cond_clockwait(&recorder->done, &recorder->lock, CLOCK_MONOTONIC, &until);
+    bool ended = recorder->ended;
+    pthread_mutex_unlock(&recorder->lock);
+    if (ended)
+        pthread_join(recorder->thread, NULL);
+    return ended;
+}
+
+void recorder_free(struct recorder *recorder)
+{
+    if (!recorder)
+        return;
+    batch_free(&recorder->batch);
+    batch_free(&recorder->queue);
+    text_free(&recorder->problem);
+    pthread_cond_destroy(&recorder->work);
+    pthread_cond_destroy(&recorder->done);
+    pthread_mutex_destroy(&recorder->lock);
+    free(recorder);
+}

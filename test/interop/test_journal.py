@@ -1,0 +1,286 @@
+"""The journal's file: where it is, who may have it, what it keeps, and what becomes of it."""
+import contextlib
+import glob
+import os
+import sqlite3
+import subprocess
+import tempfile
+import unittest
+import xmlrpc.client
+
+from lookout import (PATIENCE, RECORDING_FAILS, SERVER, STATE, Server, environment,
+                     pages, read_events, run, small_disk, wait_until)
+
+
+class Starting(unittest.TestCase):
+    def assert_refused(self, pattern, *options, **changes):
+        """The server must end with status 1, and one line that says why."""
+        done = run(SERVER, "--listen", "127.0.0.1:0", *options, timeout=PATIENCE,
+                   env=environment(**changes))
+        self.assertEqual((done.returncode, done.stdout), (1, ""), done.stderr)
+        self.assertRegex(done.stderr, rf"\A[^\n]*{pattern}[^\n]*\n\Z")
+
+    def test_a_journal_is_one_servers(self):
+        with Server() as server, server.proxy() as proxy:
+            link = server.journal + ".link"
+            os.symlink(server.journal, link)
+            for path in (server.journal, os.path.relpath(server.journal), link):
+                with self.subTest(path=path):
+                    self.assert_refused(f"in use by process {server.process.pid}.*--journal",
+                                        "--journal", path)
+            self.assertEqual(proxy.print("still here"), 1)
+        with server.again() as again, again.proxy() as proxy:
+            self.assertEqual(len(read_events(proxy, "print")), 1)
+
+    def test_files_that_are_no_journal_are_left_alone(self):
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        text, other, later = (os.path.join(folder, name) for name in ("text", "other", "later"))
+        with open(text, "w", encoding="ascii") as file:
+            file.write("this is not a database\n" * 1000)
+        for path, version in ((other, 0), (later, 99)):
+            with contextlib.closing(sqlite3.connect(path)) as database:
+                if version:  # as far as that tells
+                    database.execute("PRAGMA application_id = 1280266059")
+                    database.execute(f"PRAGMA user_version = {version}")
+                database.execute("CREATE TABLE events (mine)")
+        for path, why in ((text, "not a|no journal|damaged"), (other, "no journal|not a"),
+                          (later, "later|newer")):
+            with self.subTest(path=path):
+                with open(path, "rb") as file:
+                    before = file.read()
+                self.assert_refused(f"{path}.*({why})", "--journal", path)
+                with open(path, "rb") as file:
+                    self.assertEqual(file.read(), before)
+
+    def test_a_folder_is_no_file(self):
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        self.assert_refused(folder, "--journal", folder)
+        self.assert_refused(folder, "--journal", folder + "/")
+
+    def test_a_folder_that_cannot_be_made_or_written(self):
+        self.assert_refused("/proc/lookout/journal.db", "--journal", "/proc/lookout/journal.db")
+        with small_disk("1M") as folder:
+            subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
+            path = os.path.join(folder, "journal.db")
+            self.assert_refused(f"{path}.*[Rr]ead-only", "--journal", path)
+
+    def test_without_a_home_it_must_be_told(self):
+        for home in ("", "relative"):
+            self.assert_refused("--journal", HOME=home, XDG_STATE_HOME=home)
+
+    def test_its_own_place_is_private(self):
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        for variables, place in (({"XDG_STATE_HOME": f"{folder}/state"}, "state/lookout"),
+                                 ({"HOME": f"{folder}/home", "XDG_STATE_HOME": ""},
+                                  "home/.local/state/lookout")):
+            with self.subTest(place=place):
+                process = subprocess.Popen([SERVER, "--listen", "127.0.0.1:0"],
+                                           stdout=subprocess.PIPE, text=True,
+                                           env=environment(**variables))
+                with process:
+                    process.stdout.readline()  # it listens, and has its journal
+                    process.terminate()
+                self.assertEqual(process.returncode, 0)
+                path = os.path.join(folder, place)
+                self.assertEqual(os.stat(path).st_mode & 0o777, 0o700)
+                for name in os.listdir(path):
+                    self.assertEqual(os.stat(os.path.join(path, name)).st_mode & 0o077, 0, name)
+                self.assertIn("journal.db", os.listdir(path))
+
+    def test_a_relative_path(self):
+        path = os.path.relpath(os.path.join(tempfile.mkdtemp(dir=STATE), "new", "a b?c#%41.db"))
+        with Server("--journal", path) as server, server.proxy() as proxy:
+            proxy.print("x")
+            self.assertTrue(os.path.exists(path))
+        with server.again() as again, again.proxy() as proxy:
+            self.assertEqual(len(read_events(proxy, "print")), 1)
+
+
+class Restarting(unittest.TestCase):
+    def test_a_restart_goes_on_where_it_ended(self):
+        with Server() as server, server.proxy() as proxy:
+            ids = [proxy.monitor.sendEvent("before", i) for i in range(5)]
+            before = read_events(proxy)
+            cursor = ids[2]
+        with server.again() as again, again.proxy() as proxy:
+            new = proxy.monitor.sendEvent("after")
+            events = read_events(proxy)
+            self.assertEqual(events[:len(before)], before)
+            self.assertEqual([event["type"] for event in events[len(before):]],
+                             ["server.stop", "server.start", "after"])
+            self.assertGreater(int(new), int(before[-1]["id"]))
+            rest = list(pages(proxy, cursor))
+            self.assertFalse(any(page["truncated"] for page in rest))
+            self.assertEqual([event for page in rest for event in page["events"]],
+                             [event for event in events if int(event["id"]) > int(cursor)])
+
+    def test_a_cursor_from_before_a_kill_is_still_one(self):
+        """Also one past all events that were recorded: of a reader that had seen all."""
+        server = Server()
+        with server.proxy() as proxy:
+            proxy.monitor.sendEvent("before")
+            *_, page = pages(proxy)
+        server.kill()
+        with server.again() as again, again.proxy() as proxy:
+            new = proxy.monitor.sendEvent("after")
+            rest = list(pages(proxy, page["next"]))
+            self.assertFalse(any(page["truncated"] for page in rest))
+            self.assertEqual([(event["type"], event["id"]) for page in rest
+                              for event in page["events"] if event["type"] != "server.start"],
+                             [("after", new)])
+
+    def test_in_memory_nothing_is_on_disk_and_nothing_is_left(self):
+        with tempfile.TemporaryDirectory() as folder:
+            options = ("--journal", ":memory:")
+            variables = {"HOME": folder, "XDG_STATE_HOME": folder}
+            with Server(*options, variables=variables) as server, server.proxy() as proxy:
+                old = proxy.monitor.sendEvent("before", "x" * 1000)
+                self.assertEqual(len(read_events(proxy, "before")), 1)
+                files = f"/proc/{server.process.pid}/fd"
+                targets = [os.readlink(os.path.join(files, name)) for name in os.listdir(files)]
+                self.assertEqual([target for target in targets if ".db" in target], [])
+            with server.again() as again, again.proxy() as proxy:
+                new = proxy.monitor.sendEvent("after")
+                page = proxy.monitor.readEvents(old, 1000)
+                self.assertTrue(page["truncated"])
+                self.assertEqual([event["type"] for event in page["events"]],
+                                 ["server.start", "after"])
+                self.assertGreater(int(new), int(old))
+            self.assertEqual(os.listdir(folder), [])
+        self.assertFalse(os.path.exists(":memory:"))
+
+    def test_old_pages_in_memory_are_read_too(self):
+        with Server("--journal", ":memory:", "--recent", "64K") as server, server.proxy() as proxy:
+            ids = [proxy.monitor.sendEvent("x", "x" * 1000) for _ in range(300)]
+            self.assertEqual([event["id"] for event in read_events(proxy, "x")], ids)
+
+
+class Keeping(unittest.TestCase):
+    def test_old_events_go_and_readers_are_told(self):
+        with Server("--keep-events", "10") as server, server.proxy() as proxy:
+            ids = [proxy.monitor.sendEvent("kept", i) for i in range(100)]
+            for after, truncated in (("", True), (ids[0], True), (ids[-12], True),
+                                     (ids[-11], False), (ids[-5], False), (ids[-1], False)):
+                with self.subTest(after=after):
+                    page = proxy.monitor.readEvents(after, 1000)
+                    self.assertEqual([event["id"] for event in page["events"]],
+                                     [number for number in ids[-10:]
+                                      if int(number) > int(after or 0)])
+                    self.assertIs(page["truncated"], truncated)
+                    self.assertEqual(page["first"], ids[-10])
+
+    def test_events_go_after_some_days(self):
+        """Those of a journal that was not used for long."""
+        with Server() as server, server.proxy() as proxy:
+            old = [proxy.monitor.sendEvent("old", i) for i in range(700)]
+        with sqlite3.connect(server.journal) as journal:
+            journal.execute("UPDATE events SET time = time - 3 * 86400")
+        journal.close()
+        with server.again("--keep-days", "2") as again, again.proxy() as proxy:
+            new = proxy.monitor.sendEvent("new")
+            wait_until(lambda: not read_events(proxy, "old"), "old events are still there")
+            page = proxy.monitor.readEvents(old[5], 1000)
+            self.assertTrue(page["truncated"])
+            self.assertEqual([event["type"] for event in page["events"]], ["server.start", "new"])
+            self.assertGreater(int(new), int(old[-1]))
+
+    def test_connections_do_not_push_out_prints(self):
+        with Server("--keep-events", "50", "--quiet") as server, server.proxy() as proxy:
+            prints = [[f"print {i}"] for i in range(5)]
+            for arguments in prints:
+                proxy.print(*arguments)
+            for _ in range(2000):
+                server.connect().close()
+            wait_until(lambda: [proxy.monitor.getStatus()["connections"][what]
+                                for what in ("total", "open")] == [2001, 1],
+                       "not all have come and left")
+            proxy.monitor.sendEvent("mark")  # is recorded behind all of them
+            self.assertEqual([event["data"] for event in read_events(proxy, "print")], prints)
+            visits = read_events(proxy, "connect", "disconnect")
+            self.assertLessEqual(len(visits), 50)
+            self.assertEqual(visits[-1]["type"], "disconnect")
+            self.assertFalse(proxy.monitor.readEvents("", 1)["truncated"])
+            self.assertTrue(proxy.monitor.readEvents("", 1, ["connect"])["truncated"])
+
+    def test_a_cursor_that_was_never_given_reads_from_the_start(self):
+        with Server() as server, server.proxy() as proxy:
+            number = proxy.monitor.sendEvent("x")
+            page = proxy.monitor.readEvents(str(int(number) + 10**9), 1000)
+            self.assertTrue(page["truncated"])
+            self.assertEqual([event["type"] for event in page["events"]], ["server.start", "x"])
+            self.assertEqual(page["next"], number)
+
+
+class Mishaps(unittest.TestCase):
+    """What people do to a journal while its server runs."""
+
+    def send(self, proxy):
+        """Sends events until one is recorded again. Its id, and the texts of the faults before."""
+        faults = []
+
+        def is_well():
+            try:
+                return proxy.monitor.sendEvent("after")
+            except xmlrpc.client.Fault as fault:
+                self.assertEqual(fault.faultCode, -32500)
+                faults.append(fault.faultString)
+                return None
+
+        return wait_until(is_well, "it does not recover"), faults
+
+    def test_a_file_that_is_taken_away_is_made_anew(self):
+        with Server("--recent", "64K", expect_stderr=RECORDING_FAILS) as server, \
+                server.proxy() as proxy:
+            old = [proxy.monitor.sendEvent("old", "x" * 1000) for _ in range(200)]
+            for path in glob.glob(glob.escape(server.journal) + "*"):
+                os.remove(path)
+            new, faults = self.send(proxy)
+            self.assertIn("taken away", faults[0])
+            self.assertGreater(int(new), int(old[-1]))
+            self.assertEqual([event["id"] for event in read_events(proxy, "after")], [new])
+            for after, truncated in (("", True), (old[0], True), (new, False)):
+                with self.subTest(after=after):
+                    self.assertIs(proxy.monitor.readEvents(after, 1)["truncated"], truncated)
+        with server.again() as again, again.proxy() as proxy:
+            self.assertEqual([event["id"] for event in read_events(proxy, "after")], [new])
+            self.assertGreater(int(proxy.monitor.sendEvent("after")), int(new))
+
+    def test_a_file_that_another_program_locks(self):
+        with Server(expect_stderr=RECORDING_FAILS) as server, server.proxy() as proxy:
+            proxy.monitor.sendEvent("before")
+            with contextlib.closing(sqlite3.connect(server.journal, isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                with self.assertRaisesRegex(xmlrpc.client.Fault, "locked"):
+                    proxy.monitor.sendEvent("refused")
+                self.assertEqual(len(read_events(proxy, "before")), 1)
+            self.send(proxy)
+            self.assertEqual(read_events(proxy, "refused"), [])
+
+    def test_another_program_may_read(self):
+        with Server() as server, server.proxy() as proxy:
+            ids = [proxy.monitor.sendEvent("mine", i) for i in range(5)]
+            with contextlib.closing(sqlite3.connect(server.journal, isolation_level=None)) as other:
+                other.execute("BEGIN")
+                query = "SELECT id FROM journal WHERE type = 'mine' ORDER BY id"
+                self.assertEqual([str(number) for number, in other.execute(query)], ids)
+                proxy.monitor.sendEvent("mine")
+                self.assertEqual([str(number) for number, in other.execute(query)], ids)
+
+    def test_old_pages_of_a_damaged_file_are_faults(self):
+        with Server("--recent", "64K", expect_stderr=RECORDING_FAILS) as server, \
+                server.proxy() as proxy:
+            for _ in range(2000):  # more than the write-ahead log keeps back from the file
+                last = proxy.monitor.sendEvent("old", "x" * 1000)
+            with open(server.journal, "r+b") as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(8192)
+                file.write(b"\xa5" * (size - 8192))
+            with self.assertRaisesRegex(xmlrpc.client.Fault, "cannot be read.*damaged"):
+                read_events(proxy, "old")
+            page = proxy.monitor.readEvents(str(int(last) - 1), 1)
+            self.assertEqual([event["id"] for event in page["events"]], [last])
+            self.assertEqual(proxy.monitor.ping(), "pong")
+
+
+if __name__ == "__main__":
+    unittest.main()

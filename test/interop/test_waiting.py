@@ -1,0 +1,420 @@
+"""Waiting for events: waitEvents wakes in time, costs no thread, and ends with its client."""
+import socket
+import struct
+import threading
+import time
+import unittest
+
+from lookout import (LookoutTest, PATIENCE, PING, SLOW, Server, call_body, pages, read_events,
+                     request, wait_for_waiters, wait_until)
+
+LONG = 600  # seconds: no test waits for so long, so an answer was not due to the time-out
+
+
+def wait(after, *types, limit=10, timeout=LONG, fields=()):
+    body = call_body("monitor.waitEvents", after, limit, timeout, *([types] if types else []))
+    return request(body, *fields)
+
+
+class WaitingTest(LookoutTest):
+    """Each test has a proxy and a raw connection, closed at its end, and a type of its own."""
+
+    def setUp(self):
+        self.proxy = self.server.proxy()
+        self.addCleanup(self.proxy("close"))
+        self.waiter = self.server.connect()
+        self.addCleanup(self.waiter.close)
+        self.type = self.id().rpartition(".")[2][:63]
+        self.proxy.monitor.sendEvent("start")
+        self.last = self.proxy.monitor.getStatus()["events"]["last"]
+
+    def send(self, *data):
+        return self.proxy.monitor.sendEvent(self.type, *data)
+
+    def begin(self, *types, connection=None, after=None, **options):
+        """Sends the request; returns when the server has its client among those who wait."""
+        before = self.proxy.monitor.getStatus()["waiters"]
+        (connection or self.waiter).send(wait(after or self.last, *types, **options))
+        wait_for_waiters(self.proxy, before + 1)
+
+    def ids(self, connection=None):
+        """The ids in the answer that is to come."""
+        return [event["id"] for event in (connection or self.waiter).read().value()["events"]]
+
+
+    def visits(self, kind, connection):
+        """The events of this type that tell of the connection."""
+        return [event for event in read_events(self.proxy, kind)
+                if event["data"]["peer"] == connection.peer]
+
+    def shown(self):
+        """What the server shows of the connection that waits."""
+        return next(one for one in self.proxy.monitor.getConnections()
+                    if one["peer"] == self.waiter.peer)
+
+
+class Waking(WaitingTest):
+    def test_what_is_there_is_answered_at_once(self):
+        ids = [self.send(i) for i in range(3)]
+        self.waiter.send(wait(self.last))
+        self.assertEqual(self.ids(), ids)
+        self.waiter.send(wait(ids[0], limit=1))
+        self.assertEqual(self.ids(), ids[1:2])
+
+    def test_an_event_that_comes_later_wakes(self):
+        self.begin()
+        number = self.send({"a": 1})
+        answer = self.waiter.read().value()
+        self.assertEqual(answer.keys(), {"events", "next", "first", "truncated"})
+        event, = answer["events"]
+        self.assertEqual((event["id"], event["type"], event["data"]), (number, self.type, {"a": 1}))
+        self.assertEqual((answer["next"], answer["truncated"]), (number, False))
+
+    def test_a_print_wakes(self):
+        self.begin("print")
+        self.proxy.print(self.type)
+        event, = self.waiter.read().value()["events"]
+        self.assertEqual((event["type"], event["data"]), ("print", [self.type]))
+
+    def test_only_an_event_of_its_types_wakes(self):
+        """Whatever else happens, its first answer has what it waits for."""
+        self.begin(self.type, "other")
+        for i in range(20):
+            self.proxy.monitor.sendEvent(f"{self.type}.{i}")
+            self.proxy.print("x")
+        number = self.send()
+        self.assertEqual(self.ids(), [number])
+
+    def test_connections_wake_only_who_names_them(self):
+        with self.server.connect() as other:
+            self.begin(connection=other)
+            last, = (event["id"] for event in wait_until(
+                lambda: self.visits("connect", other), "its connect was not recorded"))
+            self.begin("connect", after=last)
+            with self.server.connect() as visitor:
+                event, = self.waiter.read().value()["events"]
+                self.assertEqual([event], self.visits("connect", visitor))
+            number = self.send()
+            self.assertEqual(self.ids(other), [number])
+
+    def test_two_of_different_types_wake_apart(self):
+        with self.server.connect() as other:
+            self.begin("one")
+            self.begin("two", connection=other)
+            one = self.proxy.monitor.sendEvent("one")
+            self.assertEqual(self.ids(), [one])
+            wait_for_waiters(self.proxy, 1)
+            two = self.proxy.monitor.sendEvent("two")
+            self.assertEqual(self.ids(other), [two])
+            wait_for_waiters(self.proxy, 0)
+
+    def test_a_connection_that_waited_can_be_used_again(self):
+        for _ in range(3):
+            self.begin(after=self.last)
+            number = self.last = self.send()
+            self.assertEqual(self.ids(), [number])
+            self.assertEqual(self.waiter.ask(PING).value(), "pong")
+
+    def test_a_connection_that_is_to_close_closes_after_the_answer(self):
+        self.begin(fields=("Connection: close",))
+        number = self.send()
+        self.assertEqual(self.ids(), [number])
+        self.assertIsNone(self.waiter.read())
+
+    def test_requests_behind_a_wait_are_answered_after_it_in_order(self):
+        """One came together with it, the other while it waited."""
+        before = self.proxy.monitor.getStatus()["waiters"]
+        echo = [request(call_body("test.echo", i)) for i in range(2)]
+        self.waiter.send(wait(self.last) + echo[0])
+        wait_for_waiters(self.proxy, before + 1)
+        self.waiter.send(echo[1])
+        number = self.send()
+        self.assertEqual(self.ids(), [number])
+        self.assertEqual([self.waiter.read().value() for _ in echo], [0, 1])
+
+    def test_waits_behind_one_another(self):
+        self.begin("one")
+        self.waiter.send(wait(self.last, "two") + wait(self.last, "three"))
+        three, two, one = (self.proxy.monitor.sendEvent(name) for name in ("three", "two", "one"))
+        self.assertEqual([self.ids() for _ in range(3)], [[one], [two], [three]])
+
+    def test_a_wait_outlasts_the_times_allowed_for_other_things(self):
+        options = ("--keepalive", "0.2", "--request-timeout", "0.2")
+        with Server(*options) as server, server.connect() as waiter:
+            began = time.monotonic()
+            response = waiter.ask(wait("9" * 18, "x", timeout=1))
+            self.assertEqual(response.value()["events"], [])
+            self.assertGreaterEqual(time.monotonic() - began, 1)
+
+
+class TimeOut(WaitingTest):
+    def test_after_the_time_an_empty_answer_comes_with_a_cursor(self):
+        for timeout in (1, 0.3):
+            with self.subTest(timeout=timeout):
+                began = time.monotonic()
+                answer = self.waiter.ask(wait(self.last, timeout=timeout)).value()
+                self.assertGreaterEqual(time.monotonic() - began, timeout)
+                self.assertEqual((answer["events"], answer["truncated"]), ([], False))
+                number = self.send()
+                self.waiter.send(wait(answer["next"]))
+                self.assertEqual(self.ids(), [number])
+                self.last = number
+
+    def test_a_time_of_nothing_is_over_at_once(self):
+        for timeout in (0, 0.0):
+            with self.subTest(timeout=timeout):
+                answer = self.waiter.ask(wait(self.last, timeout=timeout)).value()
+                self.assertEqual(answer["events"], [])
+        number = self.send()
+        self.waiter.send(wait(self.last, timeout=0))
+        self.assertEqual(self.ids(), [number])
+
+    def test_times_that_are_none(self):
+        for timeout in (-1, -0.001, 3600.001, 3601, 1e300, 2**31 - 1, "1", True):
+            with self.subTest(timeout=timeout):
+                self.assert_fault(-32602, "timeout|takes", self.proxy.monitor.waitEvents, "", 1,
+                                  timeout)
+        for text in (b"nan", b"inf", b"-inf", b"1e999"):
+            with self.subTest(text=text):
+                body = wait(self.last, timeout=1.5).replace(b"1.5", text)
+                body = request(body.partition(b"\r\n\r\n")[2])
+                self.assert_fault(-32600, "double", self.waiter.ask(body).value)
+
+    def test_the_other_parameters_are_judged_as_those_of_readEvents(self):
+        for params in (("x", 1, 0), ("", 0, 0), ("", 1001, 0), ("", 1, 0, [""]), ("", 1, 0, [1]),
+                       ("", 1), ("", 1, 0, "x")):
+            with self.subTest(params=params):
+                self.assert_fault(-32602, ".", self.proxy.monitor.waitEvents, *params)
+
+    def test_the_longest_wait_is_an_option(self):
+        with Server("--max-wait", "5") as server, server.proxy() as proxy:
+            for timeout in (5.001, 6):
+                self.assert_fault(-32602, "5 seconds.*--max-wait", proxy.monitor.waitEvents,
+                                  "", 1, timeout)
+            self.assertEqual(len(proxy.monitor.waitEvents("", 1, 5)["events"]), 1)
+
+    def test_within_a_multicall_there_is_no_waiting(self):
+        number = self.send()
+        calls = [{"methodName": "monitor.waitEvents", "params": [after, 10, LONG]}
+                 for after in (number, self.last)]
+        began = time.monotonic()
+        (none,), (one,) = self.proxy.system.multicall(calls)
+        self.assertLess(time.monotonic() - began, PATIENCE)
+        self.assertEqual(none["events"], [])
+        self.assertEqual([event["id"] for event in one["events"]], [number])
+
+
+class Sight(WaitingTest):
+    def test_who_waits_is_shown_as_waiting(self):
+        self.begin()
+        shown = self.shown()
+        self.assertEqual((shown["state"], shown["method"]), ("waiting", "monitor.waitEvents"))
+        self.assertEqual(self.proxy.monitor.getStatus()["waiters"], 1)
+
+    def stats(self):
+        return next(one for one in self.proxy.monitor.getMethodStats()
+                    if one["method"] == "monitor.waitEvents")
+
+    def test_a_wait_counts_as_one_call_without_its_waiting(self):
+        """Also one that looked many times, as events of other types came."""
+        self.proxy.monitor.waitEvents("", 1, 0)  # what was never called has no numbers
+        status, before = self.proxy.monitor.getStatus(), self.stats()
+        self.begin("other")
+        began = time.monotonic()
+        events = 20
+        for _ in range(events):
+            self.send()
+        wait_until(lambda: time.monotonic() - began > 1, "time stands still")
+        self.proxy.monitor.sendEvent("other")
+        self.assertEqual(len(self.ids()), 1)
+        after = self.stats()
+        self.assertEqual(after["calls"] - before["calls"], 1)
+        self.assertEqual(after["faults"], before["faults"])
+        self.assertLess(after["seconds"] - before["seconds"], 0.5)
+        own = self.shown()
+        self.assertEqual((own["calls"], own["faults"], own["state"]), (1, 0, "idle"))
+        self.assertGreater(self.proxy.monitor.getStatus()["calls"], status["calls"] + events)
+
+
+class Leaving(WaitingTest):
+    def assert_gone(self):
+        """What tells of the waiter is gone, and an event finds nobody."""
+        wait_for_waiters(self.proxy, 0)
+        wait_until(lambda: "waiting" not in [one["state"] for one in
+                                             self.proxy.monitor.getConnections()],
+                   "the connection is still there")
+        wait_until(lambda: self.visits("disconnect", self.waiter), "no disconnect was recorded")
+        self.send()
+        self.assertEqual(self.proxy.monitor.ping(), "pong")
+
+    def test_who_closes_is_gone_at_once(self):
+        self.begin()
+        self.waiter.close()
+        self.assert_gone()
+
+    def test_who_closes_its_side_is_gone_at_once(self):
+        self.begin()
+        self.waiter.socket.shutdown(socket.SHUT_WR)
+        self.assertIsNone(self.waiter.read())
+        self.assert_gone()
+
+    def test_who_resets_is_gone_at_once(self):
+        self.begin()
+        self.waiter.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                      struct.pack("ii", 1, 0))
+        self.waiter.close()
+        self.assert_gone()
+
+    def test_who_leaves_with_requests_unanswered_is_gone_at_once(self):
+        self.begin()
+        self.waiter.send(PING * 3)
+        self.waiter.close()
+        self.assert_gone()
+
+    def test_many_who_leave_as_they_are_woken(self):
+        for _ in range(5):
+            waiters = [self.server.connect() for _ in range(40)]
+            for waiter in waiters:
+                waiter.send(wait(self.last))
+            wait_for_waiters(self.proxy, len(waiters))
+            leaving = threading.Thread(target=lambda: [waiter.close() for waiter in waiters])
+            leaving.start()
+            self.last = self.send()
+            leaving.join()
+            wait_until(lambda: self.proxy.monitor.getStatus()["connections"]["open"] == 2,
+                       "a waiter that left is still there")
+            wait_for_waiters(self.proxy, 0)
+
+
+class Many(unittest.TestCase):
+    COUNT = 200
+
+    def test_they_take_no_threads_and_all_wake(self):
+        with Server("--threads", "2", "--quiet") as server, server.proxy() as proxy:
+            waiters = [server.connect() for _ in range(self.COUNT)]
+            last = proxy.monitor.getStatus()["events"]["last"]
+            for waiter in waiters:
+                waiter.send(wait(last, "wake"))
+            wait_for_waiters(proxy, self.COUNT)
+            began = time.monotonic()
+            self.assertEqual(proxy.monitor.ping(), "pong")
+            self.assertLess(time.monotonic() - began, 1 * SLOW)
+            number = proxy.monitor.sendEvent("wake")
+            for waiter in waiters:
+                self.assertEqual([event["id"] for event in waiter.read().value()["events"]],
+                                 [number])
+                self.assertEqual(waiter.ask(PING).value(), "pong")
+                waiter.close()
+            self.assertEqual(proxy.monitor.getStatus()["waiters"], 0)
+
+    def follow(self, server, types, timeout, seen):
+        """Collects the data of all events, waiting for each next one, up to the end."""
+        after = "0"
+        with server.connect(3 * PATIENCE) as connection:
+            while "end" not in seen:
+                answer = connection.ask(wait(after, *types, limit=100, timeout=timeout)).value()
+                seen += [event["data"] for event in answer["events"]]
+                after = answer["next"]
+
+    def test_nothing_falls_between_two_waits(self):
+        """Those who follow get everything once, also when it comes as their time is over."""
+        followers, writers, each = 6, 4, 200
+        seen = [[] for _ in range(followers)]
+
+        def write(number):
+            with server.proxy() as proxy:
+                for i in range(each):
+                    proxy.monitor.sendEvent(f"type{i % 2}", [number, i])
+
+        with Server("--threads", "4", "--quiet", "--recent", "64K") as server, \
+                server.proxy() as proxy:
+            threads = [threading.Thread(target=self.follow, args=(
+                server, [f"type{i % 2}", "end"], 0.002 if i > 3 else LONG, seen[i]))
+                       for i in range(followers)]
+            threads += [threading.Thread(target=write, args=(i,)) for i in range(writers)]
+            for thread in threads:
+                thread.start()
+            for thread in threads[followers:]:
+                thread.join()
+            proxy.monitor.sendEvent("end", "end")
+            for thread in threads[:followers]:
+                thread.join()
+            events = [(event["type"], event["data"]) for event in
+                      read_events(proxy, "type0", "type1")]
+        self.assertEqual(len(events), writers * each)
+        for i, data in enumerate(seen):
+            self.assertEqual(data, [data for kind, data in events if kind == f"type{i % 2}"]
+                             + ["end"])
+
+
+class OldEvents(unittest.TestCase):
+    """Waits that begin with what is no longer in memory."""
+
+    def fill(self, proxy, count=300):
+        return [proxy.monitor.sendEvent("old", [i, "x" * 1000]) for i in range(count)]
+
+    def test_old_events_are_answered_at_once(self):
+        with Server("--recent", "64K") as server, server.proxy() as proxy, \
+                server.connect() as waiter:
+            ids = self.fill(proxy)
+            answer = waiter.ask(wait("", "old")).value()
+            self.assertEqual([event["id"] for event in answer["events"]], ids[:10])
+            self.assertEqual(waiter.ask(PING).value(), "pong")
+
+    def test_a_wait_goes_on_when_the_old_have_none_of_its_type(self):
+        with Server("--recent", "64K") as server, server.proxy() as proxy, \
+                server.connect() as waiter:
+            self.fill(proxy)
+            waiter.send(wait("", "rare"))
+            wait_for_waiters(proxy, 1)
+            number = proxy.monitor.sendEvent("rare")
+            answer = waiter.read().value()
+            self.assertEqual([event["id"] for event in answer["events"]], [number])
+            self.assertEqual((answer["next"], answer["truncated"]), (number, False))
+
+    def test_a_wait_that_began_truncated_says_so_in_the_end(self):
+        with Server("--recent", "64K", "--keep-events", "100") as server, \
+                server.proxy() as proxy, server.connect() as waiter:
+            ids = self.fill(proxy)
+            waiter.send(wait(ids[0], "rare"))
+            wait_for_waiters(proxy, 1)
+            number = proxy.monitor.sendEvent("rare")
+            answer = waiter.read().value()
+            self.assertEqual([event["id"] for event in answer["events"]], [number])
+            self.assertTrue(answer["truncated"])
+
+    def test_the_time_ends_a_wait_that_began_with_the_old(self):
+        with Server("--recent", "64K") as server, server.proxy() as proxy, \
+                server.connect() as waiter:
+            ids = self.fill(proxy)
+            answer = waiter.ask(wait("", "rare", timeout=0.5)).value()
+            self.assertEqual(answer["events"], [])
+            self.assertGreaterEqual(int(answer["next"]), int(ids[-1]))
+
+
+class Stopping(unittest.TestCase):
+    def test_all_who_wait_are_answered_before_it_ends(self):
+        with Server("--threads", "2", "--quiet") as server, server.proxy() as proxy:
+            waiters = [server.connect() for _ in range(50)]
+            last = proxy.monitor.sendEvent("last")
+            for waiter in waiters:
+                waiter.send(wait(last, "never"))
+            wait_for_waiters(proxy, len(waiters))
+            server.stop()
+            for waiter in waiters:
+                response = waiter.read()
+                self.assertEqual((response.status, response.headers["connection"]), (200, "close"))
+                answer = response.value()
+                self.assertEqual((answer["events"], answer["truncated"]), ([], False))
+                self.assertGreaterEqual(int(answer["next"]), int(last))
+                self.assertIsNone(waiter.read())
+                waiter.close()
+        with server.again() as again, again.proxy() as proxy:
+            proxy.monitor.sendEvent("end")  # by then the start is recorded
+            types = [event["type"] for page in pages(proxy, answer["next"])
+                     for event in page["events"]]
+            self.assertEqual(types, ["server.stop", "server.start", "end"])
+
+
+if __name__ == "__main__":
+    unittest.main()
