@@ -10,6 +10,7 @@
 
 #include <argp.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,26 +19,42 @@
 #define DEFAULT_TIMEOUT  10.0    /* seconds */
 #define MAX_SECONDS      86400.0 /* a day: for --timeout and --interval */
 #define DEFAULT_INTERVAL 1.0     /* seconds, as ping(8) has it */
+#define MAX_TYPES        32      /* as many as the server takes */
 
 enum option_key {
     OPTION_COUNT = 'c',
+    OPTION_FOLLOW = 'f',
     OPTION_HELP = 'h',
     OPTION_INTERVAL = 'i',
     OPTION_JSON = 'j',
+    OPTION_LIMIT = 'l',
+    OPTION_SINCE = 's',
     OPTION_TIMEOUT = 't',
+    OPTION_TYPE = 'T',
     OPTION_VERSION = 'V',
     OPTION_NO_COLOR = 256, /* beyond every character: they have no short form */
     OPTION_USAGE,
 };
 
+/* Each in the group of the command that takes it: an enum option_group. */
 static const struct argp_option option_table[] = {
-    {"json", OPTION_JSON, NULL, 0, "Write JSON, for programs", 0},
-    {"timeout", OPTION_TIMEOUT, "SECONDS", 0, "Wait this long for an answer (10)", 0},
-    {"count", OPTION_COUNT, "N", 0,
-     "With ping: how often; 0: until Ctrl-C (1, or 0 when --interval is given)", 0},
-    {"interval", OPTION_INTERVAL, "SECONDS", 0, "With ping: from one to the next (1)", 0},
-    {"no-color", OPTION_NO_COLOR, NULL, 0, "No colours; nor has a pipe, or NO_COLOR=1, any", 0},
-    {"no-colour", OPTION_NO_COLOR, NULL, OPTION_ALIAS | OPTION_HIDDEN, NULL, 0},
+    {"json", OPTION_JSON, NULL, 0, "Write JSON, for programs", OPTIONS_OF_ALL},
+    {"timeout", OPTION_TIMEOUT, "SECONDS", 0, "Wait this long for an answer (10)", OPTIONS_OF_ALL},
+    {"no-color", OPTION_NO_COLOR, NULL, 0, "No colours; nor has a pipe, or NO_COLOR=1, any",
+     OPTIONS_OF_ALL},
+    {"no-colour", OPTION_NO_COLOR, NULL, OPTION_ALIAS | OPTION_HIDDEN, NULL, OPTIONS_OF_ALL},
+    {NULL, 0, NULL, 0, "With ping:", OPTIONS_OF_PING},
+    {"count", OPTION_COUNT, "N", 0, "How often; 0: until Ctrl-C (1, or 0 when --interval is given)",
+     OPTIONS_OF_PING},
+    {"interval", OPTION_INTERVAL, "SECONDS", 0, "From one to the next (1)", OPTIONS_OF_PING},
+    {NULL, 0, NULL, 0, "With events:", OPTIONS_OF_EVENTS},
+    {"since", OPTION_SINCE, "ID", 0, "Those after this event; 0: all that are kept",
+     OPTIONS_OF_EVENTS},
+    {"type", OPTION_TYPE, "TYPE", 0,
+     "Those of this type; may be repeated (all but connect and disconnect)", OPTIONS_OF_EVENTS},
+    {"limit", OPTION_LIMIT, "N", 0, "So many at most", OPTIONS_OF_EVENTS},
+    {"follow", OPTION_FOLLOW, NULL, 0,
+     "Each as it comes, until Ctrl-C: new ones, or those after --since", OPTIONS_OF_EVENTS},
     {"help", OPTION_HELP, NULL, 0, "Show this text", -1},
     {"usage", OPTION_USAGE, NULL, 0, "Show the options alone", -1},
     {"version", OPTION_VERSION, NULL, 0, "Show the version", -1},
@@ -55,6 +72,12 @@ struct command_line {
     double timeout;  /* seconds */
     double interval; /* seconds; below 0 when not given */
     long count;      /* below 0 when not given */
+    const char *since;
+    const char *types[MAX_TYPES];
+    size_t type_count;
+    unsigned long limit;
+    bool follow;
+    const struct argp_option *given[OPTION_GROUPS]; /* of each group the last one given, or NULL */
 };
 
 /* Ends the program, after a mistake on the command line. */
@@ -84,15 +107,23 @@ static double read_seconds(const struct argp_state *state, const char *text, con
     return seconds;
 }
 
-static long read_count(const struct argp_state *state, const char *text)
+static long read_count(const struct argp_state *state, const char *text, const char *option,
+                       long least)
 {
     char *end;
 
     errno = 0;
     long count = strtol(text, &end, 10);
-    if (end == text || *end != '\0' || errno != 0 || count < 0)
-        usage_error(state, "--count takes a whole number from 0 on, not '%s'", text);
+    if (end == text || *end != '\0' || errno != 0 || count < least)
+        usage_error(state, "--%s takes a whole number from %ld on, not '%s'", option, least, text);
     return count;
+}
+
+static void add_type(struct command_line *line, const struct argp_state *state, const char *type)
+{
+    if (line->type_count == MAX_TYPES)
+        usage_error(state, "--type can be given %d times", MAX_TYPES);
+    line->types[line->type_count++] = type;
 }
 
 /* An option that argp does not know, which it has said already. */
@@ -109,10 +140,20 @@ __attribute__((noreturn)) static void show_version(void)
     exit(fflush(stdout) == 0 ? STATUS_DONE : STATUS_FAULT);
 }
 
-static error_t take_option(int key, char *value, struct argp_state *state)
+/* Takes note of an option, so that one can be refused that the command does not take. */
+static void remember(struct command_line *line, int key)
+{
+    for (const struct argp_option *option = option_table; option->name || option->doc; option++)
+        if (option->name != NULL && option->key == key && option->group > OPTIONS_OF_ALL)
+            line->given[option->group] = option;
+}
+
+/* Takes an option that says what to do and how. */
+static error_t take_choice(int key, const char *value, struct argp_state *state)
 {
     struct command_line *line = state->input;
 
+    remember(line, key);
     switch (key) {
     case OPTION_JSON:
         line->json = true;
@@ -127,8 +168,31 @@ static error_t take_option(int key, char *value, struct argp_state *state)
         line->interval = read_seconds(state, value, "interval", 0);
         return 0;
     case OPTION_COUNT:
-        line->count = read_count(state, value);
+        line->count = read_count(state, value, "count", 0);
         return 0;
+    case OPTION_SINCE:
+        line->since = value;
+        return 0;
+    case OPTION_TYPE:
+        add_type(line, state, value);
+        return 0;
+    case OPTION_LIMIT:
+        line->limit = (unsigned long)read_count(state, value, "limit", 1);
+        return 0;
+    case OPTION_FOLLOW:
+        line->follow = true;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* What argp calls for each option, and for all the rest of the line. */
+static error_t take(int key, char *value, struct argp_state *state)
+{
+    struct command_line *line = state->input;
+
+    switch (key) {
     case OPTION_VERSION:
         show_version();
     case OPTION_HELP:
@@ -148,7 +212,7 @@ static error_t take_option(int key, char *value, struct argp_state *state)
     case ARGP_KEY_ERROR:
         explain_dashes();
     default:
-        return ARGP_ERR_UNKNOWN;
+        return take_choice(key, value, state);
     }
 }
 
@@ -188,7 +252,7 @@ static char *add_commands(int key, const char *text, void *input)
 
 static const struct argp parser = {
     .options = option_table,
-    .parser = take_option,
+    .parser = take,
     .args_doc = "SERVER [COMMAND [ARG...]]",
     .doc = "Calls a Lookout server, or another that speaks XML-RPC over HTTP.\v",
     .help_filter = add_commands,
@@ -198,6 +262,19 @@ static void print_usage(const struct command *command)
 {
     fprintf(stderr, "Usage: %s SERVER %s %s\n", program_invocation_name, command->name,
             command->synopsis);
+}
+
+/* False, and told, when an option was given that only another command takes. */
+static bool options_suit(const struct command_line *line, const struct command *command)
+{
+    for (enum option_group group = OPTIONS_OF_ALL + 1; group < OPTION_GROUPS; group++) {
+        if (line->given[group] == NULL || group == command->options)
+            continue;
+        fprintf(stderr, "%s: --%s is for '%s', not for '%s'\n", program_invocation_short_name,
+                line->given[group]->name, command_with(group)->name, command->name);
+        return false;
+    }
+    return true;
 }
 
 /* The command that the line names, if its arguments and options suit it; else NULL, told why. */
@@ -227,11 +304,7 @@ static const struct command *choose_command(const struct command_line *line)
         print_usage(command);
         return NULL;
     }
-    if (!command->repeats && (line->count >= 0 || line->interval >= 0)) {
-        fprintf(stderr, "%s: --count and --interval are for ping\n", name);
-        return NULL;
-    }
-    return command;
+    return options_suit(line, command) ? command : NULL;
 }
 
 /* How often to ping, where the user left it open: once, or on and on at an interval. */
@@ -256,6 +329,11 @@ static enum exit_status perform(const struct command_line *line, const struct co
         .colour_wanted = !line->no_colour,
         .count = ping_count_of(line),
         .interval = line->interval >= 0 ? line->interval : DEFAULT_INTERVAL,
+        .since = line->since,
+        .types = line->types,
+        .type_count = line->type_count,
+        .limit = line->limit,
+        .follow = line->follow,
     };
     struct text complaint = {0};
     enum exit_status status = STATUS_FAULT;
@@ -273,7 +351,8 @@ static enum exit_status perform(const struct command_line *line, const struct co
 
 int main(int argc, char **argv)
 {
-    struct command_line line = {.timeout = DEFAULT_TIMEOUT, .interval = -1, .count = -1};
+    struct command_line line = {
+        .timeout = DEFAULT_TIMEOUT, .interval = -1, .count = -1, .limit = ULONG_MAX};
     struct address address;
     struct text complaint = {0};
 

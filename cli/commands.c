@@ -1,6 +1,7 @@
 /* commands: the table of commands, and those that call any method. */
 #include "cli/commands.h"
 #include "cli/arguments.h"
+#include "cli/events.h"
 #include "cli/explain.h"
 #include "cli/monitor.h"
 #include "cli/output.h"
@@ -100,30 +101,48 @@ static enum exit_status show_printed(const struct run *run, xmlrpc_value *count)
     return run_show(run, &out);
 }
 
+/* Shows the answer, or why there is none, and frees it. */
+static enum exit_status conclude(const struct run *run, struct remote_answer *answer,
+                                 enum exit_status (*show)(const struct run *run,
+                                                          xmlrpc_value *value))
+{
+    enum exit_status status;
+
+    if (answer->outcome != REMOTE_ANSWERED)
+        status = explain(run, answer);
+    else
+        status = (run->json ? run_show_json : show)(run, answer->value);
+    remote_answer_free(answer);
+    return status;
+}
+
+/* The arguments of the command line from the `first` on, as an array; or NULL, told why. */
+static xmlrpc_value *read_arguments(const struct run *run, size_t first)
+{
+    struct text complaint = {0};
+    xmlrpc_value *parameters =
+        arguments_parse(run->arguments + first, run->argument_count - first, &complaint);
+
+    if (parameters == NULL)
+        explain_error(run, complaint.failed ? "out of memory" : complaint.bytes,
+                      "Text that looks like something else goes after s/; see --help.");
+    text_free(&complaint);
+    return parameters;
+}
+
 /* Calls with arguments of the command line from the `first` on, and shows the answer. */
 static enum exit_status perform(const struct run *run, const char *method, size_t first,
                                 enum exit_status (*show)(const struct run *run,
                                                          xmlrpc_value *value))
 {
     struct remote_answer answer;
-    struct text complaint = {0};
-    enum exit_status status;
-    xmlrpc_value *parameters =
-        arguments_parse(run->arguments + first, run->argument_count - first, &complaint);
+    xmlrpc_value *parameters = read_arguments(run, first);
 
-    if (parameters == NULL) {
-        explain_error(run, complaint.failed ? "out of memory" : complaint.bytes,
-                      "Text that looks like something else goes after s/; see --help.");
-        text_free(&complaint);
+    if (parameters == NULL)
         return STATUS_USAGE;
-    }
-    if (remote_call(run->remote, method, parameters, &answer) != REMOTE_ANSWERED)
-        status = explain(run, &answer);
-    else
-        status = (run->json ? run_show_json : show)(run, answer.value);
-    remote_answer_free(&answer);
+    remote_call(run->remote, method, parameters, &answer);
     xmlrpc_DECREF(parameters);
-    return status;
+    return conclude(run, &answer, show);
 }
 
 static enum exit_status print_run(const struct run *run)
@@ -136,17 +155,47 @@ static enum exit_status call_run(const struct run *run)
     return perform(run, run->arguments[0], 1, run_show_value);
 }
 
+static enum exit_status show_id(const struct run *run, xmlrpc_value *id)
+{
+    struct text out = {0};
+
+    output_plain(&out, id);
+    text_add(&out, "\n");
+    return run_show(run, &out);
+}
+
+/* The type is a string in any case: "i/42" is no int, but a type that the server refuses. */
+static enum exit_status send_run(const struct run *run)
+{
+    struct remote_answer answer;
+    xmlrpc_value *data = read_arguments(run, 1);
+
+    if (data == NULL)
+        return STATUS_USAGE;
+    if (value_size(data) > 0)
+        run_call(run, &answer, "monitor.sendEvent", "(sV)", run->arguments[0], value_item(data, 0));
+    else
+        run_call(run, &answer, "monitor.sendEvent", "(s)", run->arguments[0]);
+    xmlrpc_DECREF(data);
+    return conclude(run, &answer, show_id);
+}
+
 /* The first is the default. */
 static const struct command commands[] = {
-    {"status", "", "how the server is; also when no command is given", 0, 0, monitor_status, false},
-    {"ping", "", "whether it answers, and how fast (--count, --interval)", 0, 0, ping_run, true},
+    {"status", "", "how the server is; also when no command is given", 0, 0, monitor_status,
+     OPTIONS_OF_ALL},
+    {"ping", "", "whether it answers, and how fast", 0, 0, ping_run, OPTIONS_OF_PING},
     {"print", "ARG…", "prints the arguments on the server's terminal", 0, SIZE_MAX, print_run,
-     false},
-    {"connections", "", "who is connected", 0, 0, monitor_connections, false},
-    {"methods", "", "what can be called, and how often it was", 0, 0, monitor_methods, false},
-    {"help", "METHOD", "what a method takes and does", 1, 1, help_run, false},
+     OPTIONS_OF_ALL},
+    {"events", "", "what happened, or with --follow what happens", 0, 0, events_run,
+     OPTIONS_OF_EVENTS},
+    {"send", "TYPE [DATA]", "records an event; DATA is an ARG", 1, 2, send_run, OPTIONS_OF_ALL},
+    {"connections", "", "who is connected", 0, 0, monitor_connections, OPTIONS_OF_ALL},
+    {"methods", "", "what can be called, and how often it was", 0, 0, monitor_methods,
+     OPTIONS_OF_ALL},
+    {"help", "METHOD", "what a method takes and does", 1, 1, help_run, OPTIONS_OF_ALL},
     {"call", "METHOD ARG…", "calls any method and shows what it returns", 1, SIZE_MAX, call_run,
-     false},
+     OPTIONS_OF_ALL},
 };
 
 const struct command *command_find(const char *name)
@@ -157,6 +206,15 @@ const struct command *command_find(const char *name)
         if (strcmp(commands[i].name, name) == 0)
             return &commands[i];
     return NULL;
+}
+
+const struct command *command_with(enum option_group options)
+{
+    const struct command *command = commands;
+
+    while (command->options != options)
+        command++;
+    return command;
 }
 
 void commands_describe(struct text *out)

@@ -6,8 +6,10 @@
 
 #include "cli/run.h"
 #include "core/text.h"
-#include <stdbool.h>
 #include <stddef.h>
+
+/* Options that every command takes, and those that only one does. */
+enum option_group { OPTIONS_OF_ALL, OPTIONS_OF_PING, OPTIONS_OF_EVENTS, OPTION_GROUPS };
 
 struct command {
     const char *name;
@@ -15,11 +17,14 @@ struct command {
     const char *help;     /* one line */
     size_t least, most;   /* arguments */
     enum exit_status (*run)(const struct run *run);
-    bool repeats; /* takes --count and --interval */
+    enum option_group options; /* those it takes besides OPTIONS_OF_ALL */
 };
 
 /* The command of this name, the default one for NULL; or NULL. */
 const struct command *command_find(const char *name);
+
+/* The command that takes the options of a group: not of OPTIONS_OF_ALL, which all take. */
+const struct command *command_with(enum option_group options);
 
 /* Appends a line for each command. */
 void commands_describe(struct text *out);

@@ -1,10 +1,12 @@
-/* json: writes values as JSON, two spaces a level. */
+/* json: writes values as JSON, two spaces a level, or on one line. */
 #include "cli/json.h"
 #include "cli/output.h"
 #include "cli/value.h"
 
 #include <math.h>
 #include <string.h>
+
+#define ONE_LINE (-1) /* in place of a depth */
 
 /* One character outside printable ASCII: as it is where text_escape leaves it so, else \u…. */
 static void add_character(struct text *out, const char *bytes, size_t size, uint32_t character)
@@ -76,29 +78,35 @@ static void add_base64(struct text *out, xmlrpc_value *value)
     text_free(&bytes);
 }
 
-static void start_line(struct text *out, unsigned depth)
+static void start_line(struct text *out, int depth)
 {
-    text_printf(out, "\n%*s", (int)depth * 2, "");
+    if (depth != ONE_LINE)
+        text_printf(out, "\n%*s", depth * 2, "");
 }
 
-static void add_value(struct text *out, xmlrpc_value *value, unsigned depth);
+static int below(int depth)
+{
+    return depth != ONE_LINE ? depth + 1 : ONE_LINE;
+}
 
-static void add_array(struct text *out, xmlrpc_value *array, unsigned depth)
+static void add_value(struct text *out, xmlrpc_value *value, int depth);
+
+static void add_array(struct text *out, xmlrpc_value *array, int depth)
 {
     unsigned count = value_size(array);
 
     text_add(out, "[");
     for (unsigned i = 0; i < count; i++) {
         text_add(out, i > 0 ? "," : "");
-        start_line(out, depth + 1);
-        add_value(out, value_item(array, i), depth + 1);
+        start_line(out, below(depth));
+        add_value(out, value_item(array, i), below(depth));
     }
     if (count > 0)
         start_line(out, depth);
     text_add(out, "]");
 }
 
-static void add_struct(struct text *out, xmlrpc_value *structure, unsigned depth)
+static void add_struct(struct text *out, xmlrpc_value *structure, int depth)
 {
     unsigned count = value_size(structure);
 
@@ -107,10 +115,10 @@ static void add_struct(struct text *out, xmlrpc_value *structure, unsigned depth
         xmlrpc_value *name = NULL;
         xmlrpc_value *member = value_member_at(structure, i, &name);
         text_add(out, i > 0 ? "," : "");
-        start_line(out, depth + 1);
+        start_line(out, below(depth));
         add_string_value(out, name);
-        text_add(out, ": ");
-        add_value(out, member, depth + 1);
+        text_add(out, depth != ONE_LINE ? ": " : ":");
+        add_value(out, member, below(depth));
     }
     if (count > 0)
         start_line(out, depth);
@@ -127,7 +135,7 @@ static void add_double(struct text *out, xmlrpc_value *value)
         text_add(out, "null"); /* JSON has no word for it */
 }
 
-static void add_value(struct text *out, xmlrpc_value *value, unsigned depth)
+static void add_value(struct text *out, xmlrpc_value *value, int depth)
 {
     if (value == NULL || value_is(value, XMLRPC_TYPE_NIL))
         text_add(out, "null");
@@ -153,4 +161,9 @@ void json_write(struct text *out, xmlrpc_value *value)
 {
     add_value(out, value, 0);
     text_add(out, "\n");
+}
+
+void json_write_compact(struct text *out, xmlrpc_value *value)
+{
+    add_value(out, value, ONE_LINE);
 }

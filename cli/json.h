@@ -14,4 +14,7 @@
  */
 void json_write(struct text *out, xmlrpc_value *value);
 
+/* The same on one line, without spaces and without the newline. */
+void json_write_compact(struct text *out, xmlrpc_value *value);
+
 #endif

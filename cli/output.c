@@ -93,17 +93,6 @@ static void add_double(struct text *out, double number)
     text_append(out, digits, text_double(digits, number));
 }
 
-static bool read_boolean(xmlrpc_value *value)
-{
-    xmlrpc_env env;
-    xmlrpc_bool truth = 0;
-
-    xmlrpc_env_init(&env);
-    xmlrpc_read_bool(&env, value, &truth);
-    xmlrpc_env_clean(&env);
-    return truth;
-}
-
 void output_scalar(struct text *out, xmlrpc_value *value)
 {
     double number;
@@ -118,7 +107,7 @@ void output_scalar(struct text *out, xmlrpc_value *value)
             add_double(out, number);
         break;
     case XMLRPC_TYPE_BOOL:
-        text_add(out, read_boolean(value) ? "true" : "false");
+        text_add(out, value_is_true(value) ? "true" : "false");
         break;
     case XMLRPC_TYPE_STRING:
         add_quoted(out, value);

@@ -20,9 +20,13 @@
 /* Elements of it: "<i4>1</i4>" is about the smallest that make sense, 16 bytes the usual. */
 #define MAX_ELEMENTS ((unsigned)(MAX_ANSWER / 16))
 
+/* Given to curl so that it stays off signals, and never reached: deadlines are ours. */
+#define CURL_TIMEOUT_MS (7 * 86400 * 1000)
+
 struct remote {
     const struct address *address;
     unsigned timeout_ms;
+    unsigned granted_ms; /* besides */
     xmlrpc_client *client;
     xmlrpc_server_info *info;
 };
@@ -32,8 +36,8 @@ static void make_client(xmlrpc_env *env, struct remote *remote)
     /* Sizes by sizeof, as all that is zero is a default: XMLRPC_CXPSIZE dereferences NULL. */
     const struct xmlrpc_curl_xportparms curl = {
         .user_agent = LOOKOUT_NAME "/" LOOKOUT_VERSION,
-        .timeout = remote->timeout_ms, /* rounded up to seconds; also keeps curl off signals */
-        .proxy = "",                   /* none, whatever http_proxy says: it would get our calls */
+        .timeout = CURL_TIMEOUT_MS,
+        .proxy = "", /* none, whatever http_proxy says: it would get our calls */
     };
     const struct xmlrpc_clientparms parameters = {
         .transport = "curl",
@@ -85,6 +89,11 @@ void remote_close(struct remote *remote)
         xmlrpc_client_teardown_global_const();
     }
     free(remote);
+}
+
+void remote_grant(struct remote *remote, unsigned more_ms)
+{
+    remote->granted_ms = more_ms;
 }
 
 /* Tries once more, by itself, to connect. 0, or what errno says. */
@@ -144,7 +153,8 @@ static enum remote_outcome transport(struct remote *remote, xmlrpc_mem_block *ca
     enum remote_outcome outcome = REMOTE_ANSWERED;
 
     xmlrpc_env_init(&env);
-    interrupt_arm(remote->timeout_ms);
+    unsigned timeout_ms = remote->timeout_ms + remote->granted_ms;
+    interrupt_arm(timeout_ms);
     xmlrpc_client_transport_call2(&env, remote->client, remote->info, call, response);
     enum interrupt interrupt = interrupt_disarm();
     if (!env.fault_occurred) {
@@ -153,7 +163,7 @@ static enum remote_outcome transport(struct remote *remote, xmlrpc_mem_block *ca
         outcome = REMOTE_INTERRUPTED;
     } else if (interrupt == INTERRUPT_DEADLINE) {
         outcome = REMOTE_TIMEOUT;
-        text_printf(&answer->message, "no answer within %g s", remote->timeout_ms / 1000.0);
+        text_printf(&answer->message, "no answer within %g s", timeout_ms / 1000.0);
     } else if (sscanf(env.fault_string, "HTTP response code is %d, not 200", &answer->code) == 1) {
         outcome = REMOTE_HTTP; /* these words are the same in every release up to 1.64 */
     } else {

@@ -43,6 +43,12 @@ struct remote *remote_open(const struct address *address, unsigned timeout_ms,
 void remote_close(struct remote *remote);
 
 /*
+ * Lets every call from now on take `more_ms` longer than remote_open was told: for a method that
+ * itself waits so long.
+ */
+void remote_grant(struct remote *remote, unsigned more_ms);
+
+/*
  * Calls a method with an array of parameters, and waits. Fills `answer`, whose contents the caller
  * frees by remote_answer_free.
  */

@@ -1,6 +1,7 @@
 /* run: makes the calls of one run of the client, and shows what they return. */
 #include "cli/run.h"
 #include "cli/explain.h"
+#include "cli/interrupt.h"
 #include "cli/json.h"
 #include "cli/output.h"
 
@@ -9,10 +10,10 @@
 
 enum exit_status run_show(const struct run *run, struct text *out)
 {
-    bool shown = !out->failed && fwrite(out->bytes, 1, out->length, stdout) == out->length &&
-                 fflush(stdout) == 0;
+    size_t written = out->length > 0 ? fwrite(out->bytes, 1, out->length, stdout) : 0;
+    bool shown = !out->failed && written == out->length && fflush(stdout) == 0;
 
-    if (!shown)
+    if (!shown && !interrupt_by_user()) /* whose Ctrl-C ends a write, too */
         explain_error(run, out->failed ? "out of memory" : "the output could not be written", NULL);
     text_free(out);
     return shown ? STATUS_DONE : STATUS_FAULT;

@@ -31,6 +31,13 @@ struct run {
     bool colour_wanted;
     unsigned long count; /* of pings; 0: until Ctrl-C */
     double interval;     /* seconds from one ping to the next */
+
+    /* Which events. */
+    const char *since;        /* a cursor; NULL when not given */
+    const char *const *types; /* those wanted; none: as the server has it */
+    size_t type_count;
+    unsigned long limit; /* of events in all; ULONG_MAX: none */
+    bool follow;         /* go on with those to come */
 };
 
 /*

@@ -136,6 +136,18 @@ bool value_bytes(xmlrpc_value *value, struct text *out)
     return true;
 }
 
+bool value_is_true(xmlrpc_value *value)
+{
+    xmlrpc_env env;
+    xmlrpc_bool truth = 0;
+
+    if (!value_is(value, XMLRPC_TYPE_BOOL))
+        return false;
+    xmlrpc_env_init(&env);
+    xmlrpc_read_bool(&env, value, &truth);
+    return went_well(&env) && truth;
+}
+
 bool value_equals(xmlrpc_value *value, const char *string)
 {
     struct text bytes = {0};

@@ -36,6 +36,9 @@ bool value_string(xmlrpc_value *value, struct text *out);
 /* Appends the bytes of a base64 value. */
 bool value_bytes(xmlrpc_value *value, struct text *out);
 
+/* True for a boolean that is. */
+bool value_is_true(xmlrpc_value *value);
+
 /* True for a string of just these bytes. */
 bool value_equals(xmlrpc_value *value, const char *string);
 

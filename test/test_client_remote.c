@@ -257,6 +257,35 @@ static void a_timeout_does_not_last(void **state)
     server_stop(&server);
 }
 
+/* A method that waits by itself gets that time on top, and keeps it from call to call. */
+static void time_granted_comes_on_top(void **state)
+{
+    (void)state;
+    struct server server = {.silent = true};
+    struct address address;
+    struct remote_answer answer;
+    struct text complaint = {0};
+    xmlrpc_env env;
+
+    xmlrpc_env_init(&env);
+    server_start(&server, NULL, "");
+    assert_int_equal(address_parse(&address, server.name, &complaint), 0);
+    struct remote *remote = remote_open(&address, 50, &complaint);
+    xmlrpc_value *parameters = xmlrpc_array_new(&env);
+    remote_grant(remote, 250);
+    double start = interrupt_now();
+    for (int i = 0; i < 2; i++) {
+        remote_call(remote, "monitor.waitEvents", parameters, &answer);
+        assert_string_equal(answer.message.bytes, "no answer within 0.3 s");
+        remote_answer_free(&answer);
+    }
+    assert_true(interrupt_now() - start >= 0.6);
+    xmlrpc_DECREF(parameters);
+    remote_close(remote);
+    xmlrpc_env_clean(&env);
+    server_stop(&server);
+}
+
 static void a_deadline_lifted_strikes_no_more(void **state)
 {
     (void)state;
@@ -298,6 +327,7 @@ int main(void)
         cmocka_unit_test(nobody_listening_is_told_from_an_unknown_host),
         cmocka_unit_test(a_timeout_is_kept_to_a_fraction_of_a_second),
         cmocka_unit_test(a_timeout_does_not_last),
+        cmocka_unit_test(time_granted_comes_on_top),
         cmocka_unit_test(a_deadline_lifted_strikes_no_more),
         cmocka_unit_test(ctrl_c_ends_a_call_and_a_sleep),
     };
