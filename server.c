@@ -205,7 +205,6 @@ static bool stop_recording(const struct house *house)
 static bool serve(struct gate *gate, const struct house *house, const struct listeners *listeners,
                   const sigset_t *ending)
 {
-    note(house, "server.start");
     show_listeners(house->display, listeners);
     await_signal(ending);
     size_t left = gate_stop(gate, STOP_PATIENCE_MS);
@@ -238,6 +237,8 @@ static int run(const struct options *options, const struct listeners *listeners,
     if (!journal)
         return status;
     struct gate *gate = build(&house, journal) == 0 ? gate_new(options, &house, listeners) : NULL;
+    if (gate)
+        note(&house, "server.start"); /* before anybody can come */
     if (gate && gate_start(gate) == 0) {
         all_ended = serve(gate, &house, listeners, ending);
         status = EXIT_SUCCESS;

@@ -166,6 +166,7 @@ struct connection *connections_open(struct connections *connections, int fd,
     connection->watched_events = 0;
     connection->refused = id == 0;
     connection->held = false;
+    connection->at_end = false;
     connection->pause = (struct pause){0};
     connection->ending = ENDING_NONE;
     connection->phase = PHASE_METHOD; /* none: whatever comes first starts its own deadline */

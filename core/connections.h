@@ -94,6 +94,7 @@ struct connection {
     uint32_t watched_events; /* what epoll reports of the socket; 0: it does not know it */
     bool refused;            /* over the limit: told so, never served, never counted */
     bool held;               /* the output must not go before the call's events are recorded */
+    bool at_end;             /* its client may have finished, which the socket was not yet asked */
     enum connection_ending ending;
     enum connection_phase phase;
     struct pause

@@ -18,7 +18,9 @@ static const char settings[] = "PRAGMA trusted_schema = OFF; PRAGMA cell_size_ch
 sqlite3 *database_open(const char *name, struct text *problem)
 {
     sqlite3 *database = NULL;
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX;
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX;
+    if (name[0] != '/') /* a file is made by journal_file, with its mode */
+        flags |= SQLITE_OPEN_CREATE;
     if (sqlite3_open_v2(name, &database, flags, NULL) == SQLITE_OK) {
         sqlite3_extended_result_codes(database, 1);
         sqlite3_busy_timeout(database, BUSY_MS);
@@ -76,6 +78,16 @@ int database_number(sqlite3 *database, const char *sql, int64_t *number)
     }
     sqlite3_finalize(query);
     return result;
+}
+
+bool database_says(sqlite3 *database, const char *sql, const char *word)
+{
+    sqlite3_stmt *query = NULL;
+    bool says = sqlite3_prepare_v2(database, sql, -1, &query, NULL) == SQLITE_OK &&
+                sqlite3_step(query) == SQLITE_ROW &&
+                strcmp((const char *)sqlite3_column_text(query, 0), word) == 0;
+    sqlite3_finalize(query);
+    return says;
 }
 
 sqlite3_stmt *database_prepare(sqlite3 *database, const char *sql, enum event_class class)

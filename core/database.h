@@ -28,6 +28,9 @@ int database_run(sqlite3 *database, const char *sql);
 /* The one number that a query returns. -1 when it failed, or returned none. */
 int database_number(sqlite3 *database, const char *sql, int64_t *number);
 
+/* Whether the one text that a query returns is this word. False also when it failed. */
+bool database_says(sqlite3 *database, const char *sql, const char *word);
+
 /* A statement to be kept, with the class's table in place of %s. NULL when it failed. */
 sqlite3_stmt *database_prepare(sqlite3 *database, const char *sql, enum event_class class);
 

@@ -132,14 +132,24 @@ int event_filter_add(struct event_filter *filter, const char *type)
     return 0;
 }
 
-bool event_filter_takes(const struct event_filter *filter, const struct event *event)
+static bool takes(const struct event_filter *filter, uint64_t mask, const char *type)
 {
-    if (!(filter->mask & event->mask))
+    if (!(filter->mask & mask))
         return false;
     for (size_t i = 0; i < filter->count; i++)
-        if (strcmp(filter->types[i], event->type) == 0)
+        if (strcmp(filter->types[i], type) == 0)
             return true;
     return filter->count == 0;
+}
+
+bool event_filter_takes(const struct event_filter *filter, const struct event *event)
+{
+    return takes(filter, event->mask, event->type);
+}
+
+bool event_filter_takes_type(const struct event_filter *filter, const char *type)
+{
+    return takes(filter, event_mask(type), type);
 }
 
 bool event_filter_takes_class(const struct event_filter *filter, enum event_class class)

@@ -81,6 +81,9 @@ int event_filter_add(struct event_filter *filter, const char *type);
 
 bool event_filter_takes(const struct event_filter *filter, const struct event *event);
 
+/* The same, of an event of which only the type is known. */
+bool event_filter_takes_type(const struct event_filter *filter, const char *type);
+
 /* Whether events of this class can be among those wanted. */
 bool event_filter_takes_class(const struct event_filter *filter, enum event_class class);
 
@@ -105,8 +108,9 @@ size_t event_answer_size(const struct event *event);
 struct event_page {
     struct event **events; /* an array that the page owns */
     size_t count;
-    size_t bytes;  /* of the answer, so far */
-    uint64_t next; /* the cursor to go on from: everything up to it was looked at */
+    size_t bytes;    /* of the answer, so far */
+    uint64_t next;   /* the cursor to go on from: everything up to it was looked at */
+    uint64_t pruned; /* of the journal when it was read from there: the highest id pruned */
 };
 
 void event_page_init(struct event_page *page);

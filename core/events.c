@@ -10,6 +10,9 @@
 /* Waiters put into the queue of ready connections without the lock of the events being let go. */
 #define WAKE_SLICE 64
 
+/* Events that one page leaves out, at the most: others wait for the lock meanwhile. */
+#define MAX_PASSED_OVER 2000
+
 LIST_HEAD(waiters, connection);
 
 struct events {
@@ -209,11 +212,16 @@ static size_t place_after(const struct events *events, uint64_t id)
 static enum events_reading read_ring(const struct events *events, const struct event_query *query,
                                      struct event_page *page)
 {
+    size_t passed_over = 0;
     for (size_t i = place_after(events, query->after); i < events->count; i++) {
         struct event *event = event_at(events, i);
         bool is_kept = event->id > events->bounds.pruned[event->class];
-        if (!is_kept || !event_filter_takes(&query->filter, event))
-            continue;
+        if (!is_kept || !event_filter_takes(&query->filter, event)) {
+            if (++passed_over < MAX_PASSED_OVER)
+                continue;
+            page->next = event->id;
+            return EVENTS_READ;
+        }
         int added = event_page_add(page, query, event);
         if (added < 0)
             return EVENTS_NO_MEMORY;

@@ -44,7 +44,8 @@ enum events_reading {
 };
 
 /*
- * Reads a page, oldest first. A cursor that was never given is taken for 0, also in `query`.
+ * Reads a page, oldest first; one that a filter leaves empty may end before the newest event. A
+ * cursor that was never given is taken for 0, also in `query`.
  * `page` is empty and initialised; the caller frees it.
  */
 enum events_reading events_read(struct events *events, struct event_query *query,

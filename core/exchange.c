@@ -3,6 +3,7 @@
 #include "core/announce.h"
 #include "core/archive.h"
 #include "core/clock.h"
+#include "core/deadline.h"
 #include "core/events.h"
 #include "core/log.h"
 #include "core/options.h"
@@ -19,9 +20,6 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-
-/* How long a client that was answered for the last time may take to close. */
-#define DRAIN_MS 2000
 
 /* For a worker to read what came just before the deadline. */
 #define UNREAD_MS 10
@@ -84,55 +82,12 @@ void exchange_close(struct exchange *exchange, struct connection *connection)
     connections_close(house->connections, connection);
 }
 
-static int64_t deadline_ms_of(const struct exchange *exchange, const struct connection *connection,
-                              enum connection_phase phase)
-{
-    const struct options *options = exchange->shared->options;
-    switch (phase) {
-    case PHASE_BETWEEN:
-        return clock_monotonic_ms() + options->keepalive_ms;
-    case PHASE_HEAD:
-    case PHASE_BODY:
-    case PHASE_RESPONSE:
-        return clock_monotonic_ms() + options->request_timeout_ms;
-    case PHASE_DRAIN:
-        return clock_monotonic_ms() + DRAIN_MS;
-    case PHASE_PAUSE:
-        return connection->pause.until_ms;
-    case PHASE_METHOD:
-        break;
-    }
-    return NO_DEADLINE;
-}
-
-/* What the connection waits for when it is handed back in this state. */
-static enum connection_phase phase_of(const struct connection *connection,
-                                      enum connection_state state)
-{
-    if (state == CONNECTION_WRITING)
-        return PHASE_RESPONSE;
-    if (state == CONNECTION_CLOSING)
-        return PHASE_DRAIN;
-    if (state == CONNECTION_HELD)
-        return PHASE_METHOD;
-    if (state == CONNECTION_WAITING)
-        return PHASE_PAUSE;
-    if (connection->request.head_complete)
-        return PHASE_BODY;
-    return connection->input.length > 0 ? PHASE_HEAD : PHASE_BETWEEN;
-}
-
-/* Each phase has its time from its own start: bytes that trickle in do not prolong it. */
 static void set_deadline(struct exchange *exchange, struct connection *connection,
                          enum connection_state state)
 {
     struct exchange_shared *shared = exchange->shared;
-    enum connection_phase phase = phase_of(connection, state);
-    int64_t deadline_ms = atomic_load(&connection->deadline_ms);
-    if (phase != connection->phase || phase == PHASE_METHOD)
-        deadline_ms = deadline_ms_of(exchange, connection, phase);
-    connection->phase = phase;
-    if (timers_set(shared->timers, connection, deadline_ms))
+    int64_t due_ms = deadline_of(shared->options, connection, state);
+    if (timers_set(shared->timers, connection, due_ms))
         eventfd_write(shared->wake_keeper_fd, 1);
 }
 
@@ -153,6 +108,15 @@ static int watch(struct exchange *exchange, struct connection *connection, uint3
     return 0;
 }
 
+/* Nothing more is done for the connection, but that it stays until its call's events are settled.
+ */
+static void abandon(struct connection *connection)
+{
+    text_free(&connection->input);
+    text_free(&connection->output);
+    connection->ending = ENDING_CLOSES;
+}
+
 /*
  * Hands the connection back; false when there is more to do with it. `report`: epoll shall report
  * it once more although nothing new comes (a socket that is writable does for that).
@@ -165,8 +129,11 @@ static bool hand_back(struct exchange *exchange, struct connection *connection,
     bool is_watched = connection->watched_events && (connection->watched_events & events) == events;
     if ((report || !is_watched) && watch(exchange, connection, events) < 0) {
         log_error("a connection is lost, as epoll does not take it: %s", strerror(errno));
-        exchange_close(exchange, connection);
-        return true;
+        if (state != CONNECTION_HELD) {
+            exchange_close(exchange, connection);
+            return true;
+        }
+        abandon(connection);
     }
     return connection_release(connection, state);
 }
@@ -225,11 +192,8 @@ static void break_promise(struct exchange *exchange, struct connection *connecti
     enum abyss_outcome outcome =
         abyss_refuse(exchange->abyss, &call, problem->failed ? "memory ran out" : problem->bytes,
                      connection->ending == ENDING_NONE, response);
-    if (outcome == ABYSS_FAILED) {
-        text_clear(response);
-        connection->ending = ENDING_CLOSES;
-    }
-    wire_hold(&exchange->wire, connection);
+    if (outcome == ABYSS_FAILED || wire_hold(&exchange->wire, connection) < 0)
+        abandon(connection);
 }
 
 /* Sends a held response if all that the call has recorded is settled. */
@@ -248,14 +212,12 @@ static enum connection_state settle(struct exchange *exchange, struct connection
     return after(wire_flush(connection));
 }
 
-/* Keeps the response back. Even with no memory for it the connection stays until all is settled. */
+/* Keeps the response back. */
 static enum connection_state hold(struct exchange *exchange, struct connection *connection)
 {
     connection->held = true;
-    if (wire_hold(&exchange->wire, connection) < 0) {
-        text_free(&connection->output);
-        connection->ending = ENDING_CLOSES;
-    }
+    if (wire_hold(&exchange->wire, connection) < 0)
+        abandon(connection);
     return settle(exchange, connection);
 }
 
@@ -268,6 +230,8 @@ static enum connection_state pause_call(struct exchange *exchange, struct connec
 {
     connection->pause = *pause;
     exchange->steps++;
+    if (wire_has_ended(connection)) /* a FIN means that nobody waits */
+        return CONNECTION_FREE;
     if (pause->kind == PAUSE_EVENT &&
         !events_join(exchange->shared->house->events, connection, pause->seen, pause->mask))
         return CONNECTION_RUNNING;
@@ -286,10 +250,9 @@ static enum connection_state run_request(struct exchange *exchange, struct conne
                   keep_alive, &wire->response);
     if (call.pause.kind != PAUSE_NONE)
         return pause_call(exchange, connection, &call.pause);
-    if (call.resumed) {
-        connection->pause = call.pause;
+    connection->pause = call.pause;
+    if (call.resumed || call.pause.fetch)
         leave_pause(exchange, connection);
-    }
     if (outcome == ABYSS_FAILED) {
         write_refusal(exchange, connection, 500, "the server ran out of memory for this call");
     } else {
@@ -306,7 +269,7 @@ static enum connection_state run_request(struct exchange *exchange, struct conne
 static enum connection_state resume(struct exchange *exchange, struct connection *connection)
 {
     events_leave(exchange->shared->house->events, connection);
-    if (exchange->wire.at_end && wire_has_ended(connection))
+    if (wire_has_ended(connection))
         return CONNECTION_FREE;
     return run_request(exchange, connection);
 }
@@ -329,7 +292,7 @@ static enum connection_state drain(struct exchange *exchange, struct connection 
     text_free(&connection->input);
     for (; receiving == RECEIVED && exchange->steps < STEPS_A_TURN; exchange->steps++)
         receiving = wire_discard(&exchange->wire, connection);
-    return receiving == GONE ? CONNECTION_FREE : CONNECTION_CLOSING; /* until DRAIN_MS are over */
+    return receiving == GONE ? CONNECTION_FREE : CONNECTION_CLOSING; /* until its deadline */
 }
 
 static enum connection_state receive(struct exchange *exchange, struct connection *connection)
@@ -391,8 +354,11 @@ void exchange_go_on(struct exchange *exchange, struct connection *connection, bo
         begin_turn(exchange, connection, at_end);
         enum connection_state state = advance(exchange, connection);
         bool others_first = exchange->steps >= STEPS_A_TURN;
-        if (state == CONNECTION_FREE ||
-            (state != CONNECTION_CLOSING && wire_keep(&exchange->wire, connection) < 0)) {
+        bool is_lost = state != CONNECTION_FREE && state != CONNECTION_CLOSING &&
+                       wire_keep(&exchange->wire, connection) < 0;
+        if (is_lost && state == CONNECTION_HELD)
+            abandon(connection);
+        else if (is_lost || state == CONNECTION_FREE) {
             exchange_close(exchange, connection);
             return;
         }

@@ -420,13 +420,29 @@ static void close_all_in(struct gate *gate, enum connection_state state)
     }
 }
 
-/* Waits until the last connection has closed; idle ones, and those that become idle, are closed. */
+/* Has workers go on with the calls that wait for anything: none may wait any more. */
+static void wake_all_waiting(struct gate *gate)
+{
+    struct connections *connections = gate->shared.house->connections;
+    uint32_t made = connections_made(connections);
+    for (uint32_t i = 0; i < made; i++) {
+        struct connection *connection = connections_at(connections, i);
+        if (connection_is_in(connection, CONNECTION_WAITING))
+            ready_push(gate->shared.house->ready, &connection, 1);
+    }
+}
+
+/*
+ * Waits until the last connection has closed; idle ones, and those that become idle, are closed,
+ * and calls that wait, or come to wait, are answered.
+ */
 static void empty_the_house(struct gate *gate, int64_t until_ms)
 {
-    do
+    do {
         close_all_in(gate, CONNECTION_IDLE);
-    while (!connections_await_empty(gate->shared.house->connections, SWEEP_MS) &&
-           clock_monotonic_ms() < until_ms);
+        wake_all_waiting(gate);
+    } while (!connections_await_empty(gate->shared.house->connections, SWEEP_MS) &&
+             clock_monotonic_ms() < until_ms);
     close_all_in(gate, CONNECTION_IDLE);
     close_all_in(gate, CONNECTION_WAITING);
     close_all_in(gate, CONNECTION_WRITING);

@@ -81,14 +81,18 @@ static int set_modes(struct journal *journal, struct text *problem)
     static const char *const modes[] = {[JOURNAL_SYNC_FULL] = "PRAGMA synchronous = FULL",
                                         [JOURNAL_SYNC_NORMAL] = "PRAGMA synchronous = NORMAL",
                                         [JOURNAL_SYNC_OFF] = "PRAGMA synchronous = OFF"};
+    sqlite3 *database = journal->database;
+    bool has_log = journal->in_memory
+                       ? database_says(database, "PRAGMA journal_mode = MEMORY", "memory")
+                       : database_says(database, "PRAGMA journal_mode = WAL", "wal");
     /* A write-ahead log that grew beyond this is cut back. */
-    const char *log_mode = journal->in_memory
-                               ? "PRAGMA journal_mode = MEMORY"
-                               : "PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = 4194304";
-    if (database_run(journal->database, log_mode) == 0 &&
-        database_run(journal->database, modes[journal->settings.sync]) == 0)
+    if (has_log && database_run(database, "PRAGMA journal_size_limit = 4194304") == 0 &&
+        database_run(database, modes[journal->settings.sync]) == 0)
         return 0;
-    database_problem(journal->database, problem);
+    if (!has_log && sqlite3_errcode(database) == SQLITE_DONE)
+        text_add(problem, "where it is SQLite can have no write-ahead log; choose another place");
+    else
+        database_problem(database, problem);
     return -1;
 }
 
@@ -148,8 +152,8 @@ static int read_class(struct journal *journal, enum event_class class, struct co
  */
 static int go_on_from(struct journal *journal, const struct contents *before, struct contents *now)
 {
-    if (now->next < before->next)
-        now->next = before->next;
+    if (now->last <= before->last && before->next > 0)
+        now->next = before->next; /* who has given ids alone knows better than what is reserved */
     if (now->last >= before->last)
         return 0;
     now->last = before->last;
@@ -236,7 +240,10 @@ static int open_file(struct journal *journal, const char *path, struct text *pro
     if (journal_file_open(&journal->file, path) < 0)
         return -1;
     journal->name = strdup(journal->file.path); /* absolute, so never taken for a URI */
-    return journal->name ? open_database(journal, problem) : -1;
+    if (!journal->name || open_database(journal, problem) < 0)
+        return -1;
+    journal_file_note_log(&journal->file);
+    return 0;
 }
 
 struct journal *journal_open(const struct journal_settings *settings)
@@ -289,8 +296,11 @@ int journal_reopen(struct journal *journal, struct text *problem)
     if (journal->in_memory)
         return 0; /* to close it would be to lose it */
     close_database(journal);
-    if (journal_file_identify(&journal->file, problem) == 0 && open_database(journal, problem) == 0)
+    if (journal_file_identify(&journal->file, problem) == 0 &&
+        open_database(journal, problem) == 0) {
+        journal_file_note_log(&journal->file);
         return 0;
+    }
     text_clear(&journal->closed_for);
     text_append(&journal->closed_for, problem->bytes, problem->length);
     return -1;
@@ -441,11 +451,15 @@ int journal_append(struct journal *journal, struct event *const *events, size_t 
                     journal->closed_for.failed ? "memory ran out" : journal->closed_for.bytes);
         return -1;
     }
-    if (!journal->in_memory && journal_file_is_gone(&journal->file)) {
+    if (!journal->in_memory && journal_file_is_gone(journal->file.path, &journal->file.identity)) {
         text_add(problem, "the journal's file was taken away");
         return -1;
     }
     struct contents contents = journal->contents;
+    if (events[0]->id < contents.next) {
+        text_add(problem, "the journal's file was replaced by one with later events");
+        return -1;
+    }
     bool reserves = events[count - 1]->id >= contents.reserved;
     int result = reserves ? set_sync(journal, true) : 0;
     if (result == 0)

@@ -48,11 +48,13 @@ void journal_close(struct journal *journal);
 /*
  * Commits events, whose ids ascend and are above all before, in one transaction, together with a
  * small step of the pruning that is due. 0; or -1 with why appended to `problem` in words for a
- * user ("the disk is full"), and then not one of them is recorded: they may be tried again, or
- * their ids left unused.
+ * user ("the disk is full"), and then not one of them is recorded: their ids are to be left unused.
+ * (Only if the program dies before the next success may they be found there after all: a disk that
+ * refuses to sync what it has written may still have it.)
  *
- * Before an event is committed, its id is: a block of ids is reserved, synced in every mode, so
- * that none is given twice even when the events themselves are lost.
+ * Before an event is committed, its id is: a block of ids is reserved, which is synced, so that
+ * none is given twice even when the events themselves are lost. (With JOURNAL_SYNC_OFF a power
+ * failure can cost this too, with the rest of the file.)
  */
 int journal_append(struct journal *journal, struct event *const *events, size_t count,
                    struct text *problem);
@@ -81,7 +83,8 @@ void journal_reader_close(struct journal_reader *reader);
  * Reads a page of what is committed, oldest first, up to the id `until`; `page` is empty and
  * initialised, and the caller frees it whatever is returned. Its `next` is the last event's id when
  * the page is full, else `until` or the query's `after`, whichever is higher. 0, or -1 with
- * `problem`. Opens the database anew by itself when it has to.
+ * `problem`. Opens the database anew by itself when it has to. `pruned` of the page is as of the
+ * same moment as its events.
  */
 int journal_read(struct journal_reader *reader, const struct event_query *query, uint64_t until,
                  struct event_page *page, struct text *problem);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,8 +55,43 @@ static int make_file(const char *path)
     return 0;
 }
 
+bool journal_file_is_gone(const char *path, const struct stat *identity)
+{
+    struct stat now;
+    return stat(path, &now) < 0 || now.st_ino != identity->st_ino || now.st_dev != identity->st_dev;
+}
+
+/* The name of a file that SQLite has beside the journal's, in `name`. */
+static const char *beside(char name[PATH_MAX + 8], const char *path, const char *suffix)
+{
+    snprintf(name, PATH_MAX + 8, "%s%s", path, suffix);
+    return name;
+}
+
+void journal_file_note_log(struct journal_file *file)
+{
+    char name[PATH_MAX + 8];
+    if (stat(beside(name, file->path, "-wal"), &file->log_identity) < 0)
+        file->log_identity = (struct stat){0};
+}
+
+/*
+ * Removes what the file that is gone has left beside the path. Its log would be taken for that of
+ * the next file. The index of a log is shared memory, which a reader may still have mapped: SQLite,
+ * which makes it anew, must not cut it under that.
+ */
+static void remove_leavings(const struct journal_file *file)
+{
+    char name[PATH_MAX + 8];
+    if (!journal_file_is_gone(beside(name, file->path, "-wal"), &file->log_identity))
+        unlink(name);
+    unlink(beside(name, file->path, "-shm"));
+}
+
 int journal_file_identify(struct journal_file *file, struct text *problem)
 {
+    if (file->identity.st_ino != 0 && journal_file_is_gone(file->path, &file->identity))
+        remove_leavings(file);
     /*
      * A file that is there is not opened: to close any descriptor of it is to drop all POSIX locks
      * that SQLite has on it in this process.
@@ -66,13 +102,6 @@ int journal_file_identify(struct journal_file *file, struct text *problem)
     if (result < 0)
         text_printf(problem, "%s: %s", file->path, strerror(errno));
     return result;
-}
-
-bool journal_file_is_gone(const struct journal_file *file)
-{
-    struct stat now;
-    return stat(file->path, &now) < 0 || now.st_ino != file->identity.st_ino ||
-           now.st_dev != file->identity.st_dev;
 }
 
 static void complain_of_other(const char *path, int lock_fd)

@@ -2,7 +2,7 @@
  * journal_file: the journal's place on disk: its folders, its file, and the lock that makes it one
  * process's.
  *
- * For journal.c alone; used by one thread.
+ * For journal.c and journal_reader.c alone; a struct journal_file belongs to one thread.
  */
 #ifndef LOOKOUT_JOURNAL_FILE_H
 #define LOOKOUT_JOURNAL_FILE_H
@@ -11,9 +11,10 @@
 #include <sys/stat.h>
 
 struct journal_file {
-    char *path;           /* absolute, no link; owned */
-    int lock_fd;          /* of PATH-lock; -1: not locked */
-    struct stat identity; /* device and inode, to notice when the file is taken away */
+    char *path;               /* absolute, no link; owned */
+    int lock_fd;              /* of PATH-lock; -1: not locked */
+    struct stat identity;     /* device and inode, to notice when the file is taken away */
+    struct stat log_identity; /* of the write-ahead log, to know whose it is then */
 };
 
 /*
@@ -29,7 +30,10 @@ void journal_file_close(struct journal_file *file);
  */
 int journal_file_identify(struct journal_file *file, struct text *problem);
 
-/* Whether another file, or none, is now where the file was. */
-bool journal_file_is_gone(const struct journal_file *file);
+/* Takes note of the write-ahead log, which SQLite has made by then. */
+void journal_file_note_log(struct journal_file *file);
+
+/* Whether another file, or none, is now at the path of the one that stat(2) said this of. */
+bool journal_file_is_gone(const char *path, const struct stat *identity);
 
 #endif

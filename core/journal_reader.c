@@ -1,6 +1,7 @@
 /* Reads pages of events from the journal's file. */
 #include "core/database.h"
 #include "core/journal.h"
+#include "core/journal_file.h"
 #include "core/log.h"
 
 #include <stdlib.h>
@@ -10,9 +11,11 @@
 #define MAX_LOOKED_AT 20000
 
 struct journal_reader {
-    char *name;        /* what database_open opens; owned */
-    sqlite3 *database; /* NULL: to be opened anew */
+    char *name;           /* what database_open opens; owned */
+    struct stat identity; /* of the file, if it is one */
+    sqlite3 *database;    /* NULL: to be opened anew */
     sqlite3_stmt *select[EVENT_CLASSES];
+    sqlite3_stmt *pruned[EVENT_CLASSES];
 };
 
 /* One class's rows, of which the next is at hand. */
@@ -26,14 +29,25 @@ static void close_database(struct journal_reader *reader)
 {
     for (int class = 0; class < EVENT_CLASSES; class ++) {
         sqlite3_finalize(reader->select[class]);
-        reader->select[class] = NULL;
+        sqlite3_finalize(reader->pruned[class]);
+        reader->select[class] = reader->pruned[class] = NULL;
     }
     sqlite3_close(reader->database);
     reader->database = NULL;
 }
 
+/* A file has an absolute path; in memory the name is a URI. */
+static bool is_file(const struct journal_reader *reader)
+{
+    return reader->name[0] == '/';
+}
+
 static int open_database(struct journal_reader *reader, struct text *problem)
 {
+    if (is_file(reader) && stat(reader->name, &reader->identity) < 0) {
+        text_add(problem, "the journal's file was taken away");
+        return -1;
+    }
     reader->database = database_open(reader->name, problem);
     if (!reader->database)
         return -1;
@@ -43,7 +57,9 @@ static int open_database(struct journal_reader *reader, struct text *problem)
             reader->database,
             "SELECT id, time, type, source, data FROM %s WHERE id > ?1 AND id <= ?2 ORDER BY id",
             class);
-        is_ready = reader->select[class] != NULL;
+        reader->pruned[class] =
+            database_prepare(reader->database, "SELECT value FROM state WHERE name = '%s'", class);
+        is_ready = reader->select[class] && reader->pruned[class];
     }
     if (is_ready)
         return 0;
@@ -104,16 +120,19 @@ static struct event *row_event(const struct rows *rows)
 
 enum adding { ADDED, FULL, NO_MEMORY };
 
-/* Adds the event of the row at hand if the query takes it. */
+/* Adds the event of the row at hand if the query takes it; else its data is not even read. */
 static enum adding add_row(const struct rows *rows, const struct event_query *query,
                            struct event_page *page)
 {
-    int added = 1;
+    const char *type = (const char *)sqlite3_column_text(rows->select, 2);
+    if (!type)
+        return NO_MEMORY;
+    if (!event_filter_takes_type(&query->filter, type))
+        return ADDED;
     struct event *event = row_event(rows);
     if (!event)
         return NO_MEMORY;
-    if (event_filter_takes(&query->filter, event))
-        added = event_page_add(page, query, event);
+    int added = event_page_add(page, query, event);
     event_unref(event);
     return added > 0 ? ADDED : added == 0 ? FULL : NO_MEMORY;
 }
@@ -152,20 +171,33 @@ static int read_rows(struct rows rows[EVENT_CLASSES], const struct event_query *
     return 0;
 }
 
-int journal_read(struct journal_reader *reader, const struct event_query *query, uint64_t until,
-                 struct event_page *page, struct text *problem)
+/* Takes note of how far the class was pruned, in the same view of the file as its rows are. */
+static int read_pruned(const struct journal_reader *reader, enum event_class class,
+                       struct event_page *page)
+{
+    sqlite3_stmt *pruned = reader->pruned[class];
+    int result = sqlite3_step(pruned) == SQLITE_ROW ? 0 : -1;
+    uint64_t id = result == 0 ? (uint64_t)sqlite3_column_int64(pruned, 0) : 0;
+    if (id > page->pruned)
+        page->pruned = id;
+    sqlite3_reset(pruned);
+    return result;
+}
+
+static int read_page(struct journal_reader *reader, const struct event_query *query, uint64_t until,
+                     struct event_page *page, struct text *problem)
 {
     struct rows rows[EVENT_CLASSES] = {0};
     int result = 0;
-    if (!reader->database && open_database(reader, problem) < 0)
-        return -1;
     for (int class = 0; class < EVENT_CLASSES && result == 0; class ++) {
         if (!event_filter_takes_class(&query->filter, class))
             continue;
         rows[class].select = reader->select[class];
         sqlite3_bind_int64(rows[class].select, 1, (sqlite3_int64)query->after);
         sqlite3_bind_int64(rows[class].select, 2, (sqlite3_int64)until);
-        result = next_row(&rows[class]);
+        result = read_pruned(reader, class, page);
+        if (result == 0)
+            result = next_row(&rows[class]);
     }
     if (result == 0)
         result = read_rows(rows, query, until, page, problem);
@@ -174,7 +206,26 @@ int journal_read(struct journal_reader *reader, const struct event_query *query,
     for (int class = 0; class < EVENT_CLASSES; class ++)
         if (rows[class].select)
             sqlite3_reset(rows[class].select);
+    return result;
+}
+
+int journal_read(struct journal_reader *reader, const struct event_query *query, uint64_t until,
+                 struct event_page *page, struct text *problem)
+{
+    /* A file that nobody can find any more is read without an error. */
+    if (reader->database && is_file(reader) &&
+        journal_file_is_gone(reader->name, &reader->identity))
+        close_database(reader);
+    if (!reader->database && open_database(reader, problem) < 0)
+        return -1;
+    int result = database_run(reader->database, "BEGIN");
     if (result < 0)
-        close_database(reader); /* a file that was damaged or replaced does not mend by itself */
+        database_problem(reader->database, problem);
+    else
+        result = read_page(reader, query, until, page, problem);
+    if (result == 0)
+        database_run(reader->database, "COMMIT"); /* of nothing: it cannot fail */
+    else
+        close_database(reader); /* a file that was damaged does not mend by itself */
     return result;
 }

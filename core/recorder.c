@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-/* Bytes of events that may wait to be committed, however few they are. */
+/* Bytes of events and lines that may wait to be committed, however few they are. */
 #define MAX_PENDING_BYTES ((size_t)64 << 20)
 
 /* How often a journal that failed is opened anew, and what was lost is tried to be told. */
@@ -43,7 +43,7 @@ struct batch {
     struct entry *entries;
     struct event **events; /* theirs once more, as the journal takes them */
     size_t count, capacity;
-    size_t bytes; /* of the events */
+    size_t bytes; /* of the events and their lines */
 };
 
 /* What was not recorded, and is not yet told in a gap event. */
@@ -51,6 +51,7 @@ struct losses {
     uint64_t missed; /* events that were only noted */
     uint64_t faults; /* events whose calls were answered with a fault */
     double since;    /* when it began, seconds since the epoch */
+    double until;    /* when the latest was lost */
 };
 
 struct recorder {
@@ -94,12 +95,17 @@ static int batch_reserve(struct batch *batch)
     return 0;
 }
 
+static size_t entry_size(const struct entry *entry)
+{
+    return event_size(entry->event) + entry->lines.length;
+}
+
 /* Room for the entry was reserved. */
 static void batch_add(struct batch *batch, struct entry entry)
 {
     batch->events[batch->count] = entry.event;
     batch->entries[batch->count++] = entry;
-    batch->bytes += event_size(entry.event);
+    batch->bytes += entry_size(&entry);
 }
 
 static void batch_clear(struct batch *batch)
@@ -130,8 +136,9 @@ static void count_loss(struct recorder *recorder, enum duty duty)
     struct losses *losses = &recorder->losses;
     if (duty == DUTY_GAP)
         return; /* what it told is still counted */
+    losses->until = clock_seconds();
     if (!has_losses(losses)) {
-        losses->since = clock_seconds();
+        losses->since = losses->until;
         recorder->retry_ms = clock_monotonic_ms() + GAP_MS;
     }
     if (duty == DUTY_NOTE)
@@ -147,15 +154,14 @@ static void set_problem(struct recorder *recorder, const char *problem)
 }
 
 /* Why the queue takes no more; NULL when it does. The lock is held. */
-static const char *queue_problem(struct recorder *recorder, const struct event *event,
-                                 enum duty duty)
+static const char *queue_problem(struct recorder *recorder, const struct entry *entry)
 {
     const struct batch *queue = &recorder->queue;
-    size_t share = duty == DUTY_NOTE ? 2 : 1;
+    size_t share = entry->duty == DUTY_NOTE ? 2 : 1;
     if (recorder->stopping)
         return "the server is stopping";
     if (queue->count >= recorder->parts.max_pending / share ||
-        queue->bytes + event_size(event) > MAX_PENDING_BYTES / share)
+        queue->bytes + entry_size(entry) > MAX_PENDING_BYTES / share)
         return "more events wait to be recorded than --max-pending allows";
     if (batch_reserve(&recorder->queue) < 0)
         return NO_MEMORY;
@@ -167,7 +173,7 @@ static uint64_t enqueue(struct recorder *recorder, struct entry entry, struct te
 {
     uint64_t id = 0;
     pthread_mutex_lock(&recorder->lock);
-    const char *full = queue_problem(recorder, entry.event, entry.duty);
+    const char *full = queue_problem(recorder, &entry);
     if (full) {
         count_loss(recorder, entry.duty);
         set_problem(recorder, full);
@@ -262,6 +268,7 @@ static void add_gap(struct recorder *recorder)
     recorder->told = recorder->losses;
     struct event *event = gap_event(&recorder->told, recorder->problem.bytes);
     if (!event || batch_reserve(&recorder->batch) < 0) {
+        recorder->retry_ms = clock_monotonic_ms() + GAP_MS;
         event_unref(event);
         return;
     }
@@ -344,6 +351,7 @@ static void forget_losses(struct recorder *recorder)
     pthread_mutex_lock(&recorder->lock);
     recorder->losses.missed -= recorder->told.missed;
     recorder->losses.faults -= recorder->told.faults;
+    recorder->losses.since = recorder->told.until; /* if there are more, they came after that */
     pthread_mutex_unlock(&recorder->lock);
     log_warn("events are recorded again: %" PRIu64 " were missed, and %" PRIu64
              " were refused with a fault",
@@ -388,6 +396,11 @@ static int append(struct recorder *recorder, struct text *problem)
     const struct batch *batch = &recorder->batch;
     if (reopen_if_needed(recorder, problem) < 0)
         return -1;
+    uint64_t next = journal_bounds(recorder->parts.journal).next;
+    pthread_mutex_lock(&recorder->lock);
+    if (recorder->next_id < next) /* a file with later events took the place of ours */
+        recorder->next_id = next;
+    pthread_mutex_unlock(&recorder->lock);
     return journal_append(recorder->parts.journal, batch->events, batch->count, problem);
 }
 

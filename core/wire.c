@@ -31,7 +31,7 @@ void wire_begin(struct wire *wire, struct connection *connection, bool at_end)
     wire->input = connection->input.length > 0 ? &connection->input : &wire->received;
     wire->start = 0;
     wire->drained = false;
-    wire->at_end = at_end;
+    connection->at_end = connection->at_end || at_end;
 }
 
 int wire_keep(struct wire *wire, struct connection *connection)
@@ -54,7 +54,7 @@ int wire_keep(struct wire *wire, struct connection *connection)
 
 enum receiving wire_receive(struct wire *wire, struct connection *connection)
 {
-    if (wire->drained && !wire->at_end)
+    if (wire->drained && !connection->at_end)
         return NOTHING_YET;
     if (wire->start == wire->input->length) {
         text_clear(wire->input);
@@ -71,7 +71,7 @@ enum receiving wire_receive(struct wire *wire, struct connection *connection)
     while (length < 0 && errno == EINTR);
     if (length < 0 && errno == EAGAIN) {
         wire->drained = true;
-        wire->at_end = false;
+        connection->at_end = false;
         return NOTHING_YET;
     }
     if (length <= 0)
@@ -93,7 +93,7 @@ enum receiving wire_discard(struct wire *wire, struct connection *connection)
 bool wire_has_ended(const struct connection *connection)
 {
     struct pollfd peer = {.fd = connection->fd, .events = POLLRDHUP};
-    return poll(&peer, 1, 0) > 0;
+    return connection->at_end && poll(&peer, 1, 0) > 0;
 }
 
 enum sending wire_flush(struct connection *connection)

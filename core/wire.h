@@ -19,14 +19,13 @@ struct wire {
     struct text *input; /* the connection's buffer if it has one, else `received` */
     size_t start;       /* where in it the present request begins */
     bool drained;       /* the socket had nothing more when last read */
-    bool at_end;        /* it may have an end of file behind what was read */
 };
 
 /* 0, or -1 when memory is lacking. */
 int wire_init(struct wire *wire);
 void wire_free(struct wire *wire);
 
-/* Turns to a connection. `at_end`: epoll said that it ended, or may have. */
+/* Turns to a connection. `at_end`: epoll said that it ended, or may have; that is remembered. */
 void wire_begin(struct wire *wire, struct connection *connection, bool at_end);
 
 /* Keeps in the connection's own buffer what came and is not answered. -1: out of memory. */
@@ -40,7 +39,7 @@ enum receiving wire_receive(struct wire *wire, struct connection *connection);
 /* Receives what there is, and throws it away. */
 enum receiving wire_discard(struct wire *wire, struct connection *connection);
 
-/* Whether the client has closed its side, or the connection broke. */
+/* Whether the client has closed its side, or the connection broke; asked only if it may have. */
 bool wire_has_ended(const struct connection *connection);
 
 enum sending { SENT, UNSENT, BROKEN };

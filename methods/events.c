@@ -177,6 +177,8 @@ static bool take_fetched(xmlrpc_env *env, struct call *call, struct reading *rea
     archive_forget(archive, call->pause.fetch);
     call->pause.fetch = NULL;
     events_look(call->house->events, &reading->query, &reading->window);
+    if (reading->query.after < reading->page.pruned)
+        reading->window.truncated = true; /* what was pruned as it was read may not be told yet */
     return true;
 }
 
@@ -289,8 +291,9 @@ static xmlrpc_value *wait_events(xmlrpc_env *env, struct call *call, xmlrpc_valu
     bool may_wait = now_ms < until_ms && call_may_pause(call);
     read_page(env, call, &reading);
     if (!env->fault_occurred) {
-        if (reading.page.count == 0 && may_wait)
-            pause_call(call, &reading, until_ms);
+        bool is_fetched = !call->pause.fetch || !call_may_pause(call);
+        if (reading.page.count == 0 && (may_wait || !is_fetched))
+            pause_call(call, &reading, until_ms); /* what is old counts as there, time or not */
         else
             result = answer(env, &reading);
     }

@@ -161,6 +161,32 @@ static void what_is_only_in_the_journal_is_not_read_here(void **state)
     window_at(fixture, 100, EVENTS_READ);
 }
 
+/* The lock is others' too: a page ends somewhere, and tells where. */
+static void a_filter_that_takes_little_gets_pages_that_end_early(void **state)
+{
+    struct fixture *fixture = *state;
+    publish(fixture, 101, 5100, "a");
+    publish_one(fixture, 5101, "b");
+    struct event_query query = query_after(100);
+    event_filter_add(&query.filter, "b");
+    unsigned pages = 0;
+    size_t found = 0;
+    while (found == 0 && pages < 10) {
+        struct event_page page;
+        struct events_window window;
+        event_page_init(&page);
+        assert_int_equal(events_read(fixture->events, &query, &page, &window), EVENTS_READ);
+        assert_true(page.next > query.after);
+        found += page.count;
+        query.after = page.next;
+        event_page_free(&page);
+        pages++;
+    }
+    assert_int_equal(found, 1);
+    assert_int_equal(query.after, 5101);
+    assert_int_equal(pages, 3); /* of 2,000, 2,000 and the rest */
+}
+
 static void with_nothing_in_the_journal_everything_is_here(void **state)
 {
     struct fixture *fixture = *state;
@@ -374,6 +400,7 @@ int main(void)
         TEST(what_a_filter_leaves_out_is_passed_by_the_cursor),
         TEST(ids_may_have_holes),
         TEST(what_is_only_in_the_journal_is_not_read_here),
+        TEST(a_filter_that_takes_little_gets_pages_that_end_early),
         TEST(with_nothing_in_the_journal_everything_is_here),
         TEST(a_cursor_before_what_is_kept_is_truncated),
         TEST(each_class_is_truncated_for_itself),

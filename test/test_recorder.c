@@ -28,6 +28,7 @@ struct journal {
     unsigned waiting;
     bool fails;
     unsigned commits, failed_commits, reopened;
+    uint64_t next; /* of the bounds */
     struct event *recorded[RECORDED];
     size_t count;
 };
@@ -72,8 +73,10 @@ int journal_reopen(struct journal *journal, struct text *problem)
 
 struct journal_bounds journal_bounds(const struct journal *journal)
 {
-    (void)journal;
-    return (struct journal_bounds){.next = 101, .last = 100};
+    pthread_mutex_lock((pthread_mutex_t *)&journal->lock);
+    uint64_t next = journal->next;
+    pthread_mutex_unlock((pthread_mutex_t *)&journal->lock);
+    return (struct journal_bounds){.next = next, .last = 100};
 }
 
 /* So does the display. */
@@ -105,6 +108,7 @@ static int set_up(void **state)
     pthread_mutex_init(&fixture->journal.lock, NULL);
     pthread_cond_init(&fixture->journal.changed, NULL);
     pthread_mutex_init(&fixture->display.lock, NULL);
+    fixture->journal.next = 101;
     struct journal_bounds bounds = journal_bounds(&fixture->journal);
     fixture->ready = ready_new();
     fixture->events = events_new(1 << 20, &bounds, fixture->ready);
@@ -280,6 +284,20 @@ static void ids_go_on_where_the_journal_says(void **state)
     }
     for (uint64_t i = 0; i < 50; i++)
         assert_int_equal(fixture->journal.recorded[i]->id, 101 + i);
+}
+
+/* As when a file with later events was put in the place of the journal's. */
+static void ids_jump_when_the_journal_says(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(record(fixture, NULL), 101);
+    await_recorded(fixture, 1);
+    pthread_mutex_lock(&fixture->journal.lock);
+    fixture->journal.next = 5000;
+    pthread_mutex_unlock(&fixture->journal.lock);
+    assert_int_equal(record(fixture, NULL), 102); /* it has no way to know before the next commit */
+    await_recorded(fixture, 2);
+    assert_int_equal(record(fixture, NULL), 5000);
 }
 
 static void lines_are_shown_after_the_commit_and_not_without_it(void **state)
@@ -491,6 +509,7 @@ int main(void)
         TEST(a_holder_is_told_why_its_event_was_not_recorded_once),
         TEST(events_that_come_meanwhile_are_committed_together),
         TEST(ids_go_on_where_the_journal_says),
+        TEST(ids_jump_when_the_journal_says),
         TEST(lines_are_shown_after_the_commit_and_not_without_it),
         TEST(nothing_is_published_before_it_is_committed),
         TEST(a_full_queue_refuses_and_says_so),

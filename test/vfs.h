@@ -35,8 +35,9 @@ void vfs_watch(void (*look)(void *argument), void *argument);
 
 /* What becomes of that which was written and not synced, as the power fails. */
 enum vfs_loss {
-    VFS_LOSES_ALL,  /* all that can be lost is */
-    VFS_LOSES_SOME, /* of each sector, each cut and each deletion it is left to chance */
+    VFS_LOSES_ALL,     /* all that can be lost is */
+    VFS_LOSES_SOME,    /* of each sector, each cut and each deletion it is left to chance */
+    VFS_LOSES_NOTHING, /* as if only the process had ended */
 };
 
 /*

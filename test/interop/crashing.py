@@ -132,6 +132,26 @@ class Event:
     token: str  # "" for an event of the server's own
 
 
+def token_of(kind, data):
+    """The token in an event's XML."""
+    if kind not in ("print", TYPE):
+        return ""
+    return re.search(r"<string>(.*?)</string>", data)[1]
+
+
+def events_in(journal):
+    """The events that a journal's file holds, all but those of who came and left."""
+    database = sqlite3.connect(journal)
+    try:
+        state = database.execute("PRAGMA integrity_check").fetchall()
+        require(state == [("ok",)], f"integrity_check: {state}")
+        rows = database.execute("SELECT id, type, data FROM journal WHERE type NOT IN "
+                                "('connect', 'disconnect') ORDER BY id").fetchall()
+    finally:
+        database.close()
+    return [Event(number, token_of(kind, data)) for number, kind, data in rows]
+
+
 class Promises:
     """All that is known of ids and tokens, of all rounds."""
 
@@ -274,28 +294,13 @@ class Ordeal:
         return writers
 
     def _look_into_journal(self):
-        """The events that a copy of the journal holds, all but those of who came and left."""
+        """The events in a copy of the journal: to look into it changes it."""
         shutil.rmtree(self._copy, ignore_errors=True)
         os.mkdir(self._copy)
         for suffix in ("", "-wal"):
             if os.path.exists(self.journal + suffix):
                 shutil.copy(self.journal + suffix, os.path.join(self._copy, "journal.db" + suffix))
-        database = sqlite3.connect(os.path.join(self._copy, "journal.db"))
-        try:
-            state = database.execute("PRAGMA integrity_check").fetchall()
-            require(state == [("ok",)], f"integrity_check: {state}")
-            rows = database.execute("SELECT id, type, data FROM journal WHERE type NOT IN "
-                                    "('connect', 'disconnect') ORDER BY id").fetchall()
-        finally:
-            database.close()
-        return [Event(number, self._token(kind, data)) for number, kind, data in rows]
-
-    @staticmethod
-    def _token(kind, data):
-        """The token in an event's XML."""
-        if kind not in ("print", TYPE):
-            return ""
-        return re.search(r"<string>(.*?)</string>", data)[1]
+        return events_in(os.path.join(self._copy, "journal.db"))
 
     def _read_through(self, server, pruned):
         """Pages through what is new since the last time: exactly what the journal's file holds."""

@@ -208,6 +208,16 @@ class Server:
             wait_until(lambda: [one["method"] for one in proxy.monitor.getConnections()]
                        .count(method) >= count, f"{method} is not running {count} times")
 
+    def shown(self, connection):
+        """What it shows of a connection."""
+        with self.proxy() as proxy:
+            return next(one for one in proxy.monitor.getConnections()
+                        if one["peer"] == connection.peer)
+
+    def wait_until_idle(self, connection):
+        """Returns when the connection has been handed back after its answer."""
+        wait_until(lambda: self.shown(connection)["state"] == "idle", "it does not become idle")
+
     def proxy(self, **options):
         return xmlrpc.client.ServerProxy(self.url, **options)
 

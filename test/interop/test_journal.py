@@ -4,6 +4,7 @@ import glob
 import os
 import sqlite3
 import subprocess
+import sys
 import tempfile
 import unittest
 import xmlrpc.client
@@ -238,12 +239,48 @@ class Mishaps(unittest.TestCase):
             self.assertIn("taken away", faults[0])
             self.assertGreater(int(new), int(old[-1]))
             self.assertEqual([event["id"] for event in read_events(proxy, "after")], [new])
-            for after, truncated in (("", True), (old[0], True), (new, False)):
-                with self.subTest(after=after):
-                    self.assertIs(proxy.monitor.readEvents(after, 1)["truncated"], truncated)
+            # More than memory holds: the older of them are read from the new file.
+            after = [new] + [proxy.monitor.sendEvent("after", "x" * 1000) for _ in range(200)]
+            self.assertEqual([event["id"] for event in read_events(proxy, "after")], after)
+            self.check_truncated(proxy, old, new)
         with server.again() as again, again.proxy() as proxy:
-            self.assertEqual([event["id"] for event in read_events(proxy, "after")], [new])
-            self.assertGreater(int(proxy.monitor.sendEvent("after")), int(new))
+            self.assertEqual([event["id"] for event in read_events(proxy, "after")], after)
+            self.assertGreater(int(proxy.monitor.sendEvent("after")), int(after[-1]))
+            self.check_truncated(proxy, old, new)
+
+    def check_truncated(self, proxy, old, new):
+        for after, truncated in (("", True), (old[0], True), (old[-1], False), (new, False)):
+            with self.subTest(after=after):
+                self.assertIs(proxy.monitor.readEvents(after, 1)["truncated"], truncated)
+
+    def test_a_file_that_is_taken_away_without_its_log(self):
+        with Server("--recent", "64K", expect_stderr=RECORDING_FAILS) as server, \
+                server.proxy() as proxy:
+            for _ in range(200):
+                proxy.monitor.sendEvent("old", "x" * 1000)
+            read_events(proxy)  # the older of them from the file, whose index is thereby in use
+            os.remove(server.journal)
+            new, _ = self.send(proxy)
+            after = [new] + [proxy.monitor.sendEvent("after", "x" * 1000) for _ in range(200)]
+            self.assertEqual([event["id"] for event in read_events(proxy, "after")], after)
+
+    def test_another_program_that_leaves_does_not_take_the_log_along(self):
+        """Who believes to be the last user of a file removes its log: the server has to be seen."""
+        with Server(expect_stderr=RECORDING_FAILS) as server, server.proxy() as proxy:
+            with contextlib.closing(sqlite3.connect(server.journal, isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                for _ in range(3):  # what fails twice is opened anew
+                    with self.assertRaisesRegex(xmlrpc.client.Fault, "locked"):
+                        proxy.monitor.sendEvent("refused")
+            self.send(proxy)
+            run(sys.executable, "-c", "import sqlite3, sys; "
+                "sqlite3.connect(sys.argv[1]).execute('SELECT * FROM journal').fetchall()",
+                server.journal)
+            ids = [proxy.monitor.sendEvent("kept") for _ in range(20)]
+            server.kill()
+            server.stop = lambda: None  # it has ended
+        with server.again() as again, again.proxy() as proxy:
+            self.assertEqual([event["id"] for event in read_events(proxy, "kept")], ids)
 
     def test_a_file_that_another_program_locks(self):
         with Server(expect_stderr=RECORDING_FAILS) as server, server.proxy() as proxy:

@@ -36,9 +36,7 @@ class VfsTest(unittest.TestCase):
         self.proxy.monitor.sendEvent("start")  # by then nothing of the start is being recorded
 
     def shown(self, connection):
-        """What the server shows of a connection."""
-        return next(one for one in self.proxy.monitor.getConnections()
-                    if one["peer"] == connection.peer)
+        return self.server.shown(connection)
 
     def wait_until_held(self, connection):
         wait_until(lambda: self.shown(connection)["state"] == "held", "it is not held")
@@ -125,6 +123,15 @@ class Held(VfsTest):
         self.wait_until_held(self.holder)
         self.holder.socket.shutdown(1)
         self.assertEqual(self.holder.read().value(), 1)
+        self.assertIsNone(self.holder.read())
+
+    def test_who_ends_its_sending_with_more_requests_is_answered_and_closed(self):
+        """The end came while the first was held: it is not forgotten."""
+        self.holder.send(print_request("last words"))
+        self.wait_until_held(self.holder)
+        self.holder.send(PING)
+        self.holder.socket.shutdown(1)
+        self.assertEqual([self.holder.read().value() for _ in range(2)], [1, "pong"])
         self.assertIsNone(self.holder.read())
 
     def test_requests_behind_one_another_are_answered_in_order(self):

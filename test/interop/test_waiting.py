@@ -41,7 +41,6 @@ class WaitingTest(LookoutTest):
         """The ids in the answer that is to come."""
         return [event["id"] for event in (connection or self.waiter).read().value()["events"]]
 
-
     def visits(self, kind, connection):
         """The events of this type that tell of the connection."""
         return [event for event in read_events(self.proxy, kind)
@@ -49,8 +48,7 @@ class WaitingTest(LookoutTest):
 
     def shown(self):
         """What the server shows of the connection that waits."""
-        return next(one for one in self.proxy.monitor.getConnections()
-                    if one["peer"] == self.waiter.peer)
+        return self.server.shown(self.waiter)
 
 
 class Waking(WaitingTest):
@@ -258,6 +256,17 @@ class Leaving(WaitingTest):
         self.assertIsNone(self.waiter.read())
         self.assert_gone()
 
+    def test_who_closes_its_side_with_the_request_is_gone_at_once(self):
+        """On a connection that is watched already: the request and the end can come as one event."""
+        for _ in range(20):
+            with self.server.connect() as waiter:
+                self.assertEqual(waiter.ask(PING).value(), "pong")
+                self.server.wait_until_idle(waiter)
+                waiter.send(wait(self.last))
+                waiter.socket.shutdown(socket.SHUT_WR)
+                self.assertIsNone(waiter.read())
+        wait_for_waiters(self.proxy, 0)
+
     def test_who_resets_is_gone_at_once(self):
         self.begin()
         self.waiter.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
@@ -360,6 +369,29 @@ class OldEvents(unittest.TestCase):
             answer = waiter.ask(wait("", "old")).value()
             self.assertEqual([event["id"] for event in answer["events"]], ids[:10])
             self.assertEqual(waiter.ask(PING).value(), "pong")
+
+    def test_old_events_are_there_also_for_who_does_not_wait(self):
+        with Server("--recent", "64K") as server, server.proxy() as proxy:
+            ids = self.fill(proxy)
+            for timeout in (0, 0.001):
+                with self.subTest(timeout=timeout):
+                    answer = proxy.monitor.waitEvents("", 10, timeout, ["old"])
+                    self.assertEqual([event["id"] for event in answer["events"]], ids[:10])
+
+    def test_a_stop_answers_who_waits_for_the_old(self):
+        """Some have their page by then; those who have none are told why."""
+        with Server("--recent", "64K", "--quiet") as server, server.proxy() as proxy:
+            self.fill(proxy, 2000)
+            readers = [server.connect() for _ in range(100)]
+            body = call_body("monitor.readEvents", "", 1000, ["none"])
+            for reader in readers:
+                reader.send(request(body))
+            server.wait_until_runs("monitor.readEvents", len(readers))
+            server.stop()
+            answers = [reader.read() for reader in readers]
+            self.assertNotIn(None, answers)
+            for reader in readers:
+                reader.close()
 
     def test_a_wait_goes_on_when_the_old_have_none_of_its_type(self):
         with Server("--recent", "64K") as server, server.proxy() as proxy, \
