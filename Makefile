@@ -27,11 +27,12 @@ TEST_METHODS := $(wildcard test/methods/*.c examples/methods/*.c)
 TEST_DISK := test/vfs.c
 CLI := $(wildcard cli/*.c)
 CLIENT_CORE := core/text.c core/xml.c
+BENCHES := stock_abyss load waiters
 UNIT_TESTS := $(patsubst test/%.c,%,$(wildcard test/test_*.c))
 
 objects = $(patsubst %.c,$(B)/%.o,$(1))
 
-.PHONY: all run check demo screenshots bench dist clean help \
+.PHONY: all run check crash demo screenshots bench dist clean help \
 	build-packages check-packages variant FORCE
 
 all: server client
@@ -41,7 +42,8 @@ help:
 	@echo 'make check          install what is missing, run all tests, also under the sanitizers'
 	@echo 'make server client  build ./server and ./client only'
 	@echo 'make demo           a server and three clients, shown on this terminal'
-	@echo 'make bench          ping beside the stock Abyss server, and what must be quick'
+	@echo 'make crash          kill a loaded server 200 times: nothing acknowledged may be lost'
+	@echo 'make bench          ping beside the stock Abyss server, what must be quick, events'
 	@echo 'make screenshots    take the pictures in screenshots/ again'
 	@echo 'make dist           the zip of sources and screenshots'
 	@echo 'make clean          remove what was built'
@@ -61,12 +63,17 @@ demo: check-packages
 	@$(MAKE) --no-print-directory server client
 	@examples/demo
 
+crash: check-packages
+	@$(MAKE) --no-print-directory VARIANT=release build/release/test/server
+	@test/crash $(ARGS)
+
 bench: build-packages
 	@packaging/install-packages bench
-	@$(MAKE) --no-print-directory VARIANT=release server build/release/bench/stock_abyss \
-		build/release/test/server
+	@$(MAKE) --no-print-directory VARIANT=release server build/release/test/server \
+		$(BENCHES:%=build/release/bench/%)
 	@bench/ping
 	@bench/bounds
+	@bench/events
 
 screenshots: build-packages
 	@packaging/install-packages check screenshots
@@ -122,12 +129,12 @@ $(B)/libtest.a: $(call objects,$(TEST_DISK))
 	rm -f $@ && $(AR) rcs $@ $^
 $(B)/test/test_%: $(B)/test/test_%.o $(B)/libcore.a $(B)/libcli.a $(B)/libtest.a
 	$(CC) $(LDFLAGS) -o $@ $< $(wildcard $(B)/methods/$*.o) $(B)/libtest.a $(B)/libcli.a \
-		$(B)/libcore.a \
-		-lcmocka $(SERVER_LIBS) $(CLIENT_LIBS)
+		$(B)/libcore.a -lcmocka $(SERVER_LIBS) $(CLIENT_LIBS)
 $(patsubst methods/%.c,$(B)/test/test_%,$(METHODS)): $(B)/test/test_%: $(B)/methods/%.o
 
+$(B)/bench/load $(B)/bench/waiters: $(B)/bench/client.o
 $(B)/bench/%: $(B)/bench/%.o
-	$(CC) $(LDFLAGS) -o $@ $< $(SERVER_LIBS)
+	$(CC) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS)
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)

@@ -17,6 +17,7 @@ struct connection;
 struct connections;
 struct display;
 struct events;
+struct histogram;
 struct options;
 struct ready;
 struct recorder;
@@ -48,6 +49,15 @@ struct house {
     double started; /* seconds since the epoch */
 };
 
+/*
+ * Of an answer that is made of the parameters, the events and the pause alone: for which other
+ * calls with the same parameters it is the same. All zeros: for none.
+ */
+struct alike {
+    uint64_t version;     /* as long as the events are of this version (events.h) */
+    uint64_t from, below; /* that had looked, before, at events up to one of these ids */
+};
+
 /* One call; lives on the stack of the worker that runs it. */
 struct call {
     const struct house *house;
@@ -58,6 +68,8 @@ struct call {
     bool resumed;       /* run again after a pause, which is what `pause` has */
     bool records;       /* set by record.h: the response is held until the events are recorded */
     struct pause pause; /* its kind is PAUSE_NONE unless the method pauses, now or before */
+    struct alike alike; /* set by the method */
+    struct histogram *times; /* set by the registry: where the method's time counts */
 };
 
 /*

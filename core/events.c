@@ -24,9 +24,10 @@ struct events {
     size_t capacity;     /* a power of two */
     size_t start, count; /* the oldest's place; ids ascend from there */
     size_t bytes;
-    uint64_t floor; /* every event above this id is in the ring */
-    uint64_t last;  /* the newest id published; that of the journal at first */
-    uint64_t top;   /* no cursor above this was ever given */
+    uint64_t floor;           /* every event above this id is in the ring */
+    uint64_t last;            /* the newest id published; that of the journal at first */
+    uint64_t top;             /* no cursor above this was ever given */
+    _Atomic uint64_t version; /* written under the lock, read without */
     struct journal_bounds bounds;
 
     struct waiters waiting;
@@ -53,6 +54,7 @@ struct events *events_new(size_t max_bytes, const struct journal_bounds *bounds,
     events->bounds = *bounds;
     events->last = bounds->last;
     events->floor = events->top = bounds->next - 1;
+    atomic_init(&events->version, 1);
     LIST_INIT(&events->waiting);
     LIST_INIT(&events->released);
     pthread_mutex_init(&events->lock, NULL);
@@ -163,6 +165,7 @@ void events_publish(struct events *events, struct event *const *published, size_
     uint64_t mask = 0;
     pthread_mutex_lock(&events->lock);
     events->bounds = *bounds;
+    atomic_fetch_add(&events->version, 1);
     for (size_t i = 0; i < count; i++) {
         keep(events, published[i]);
         mask |= published[i]->mask;
@@ -179,7 +182,7 @@ static void look(const struct events *events, struct event_query *query,
                  struct events_window *window)
 {
     const struct journal_bounds *bounds = &events->bounds;
-    *window = (struct events_window){.until = events->floor};
+    *window = (struct events_window){.until = events->floor, .version = events->version};
     if (query->after > events->top) { /* of another journal */
         window->truncated = true;
         query->after = 0;
@@ -244,6 +247,11 @@ enum events_reading events_read(struct events *events, struct event_query *query
     enum events_reading reading = is_older ? EVENTS_OLDER : read_ring(events, query, page);
     pthread_mutex_unlock(&events->lock);
     return reading;
+}
+
+uint64_t events_version(const struct events *events)
+{
+    return atomic_load(&events->version);
 }
 
 void events_look(struct events *events, struct event_query *query, struct events_window *window)

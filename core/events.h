@@ -32,9 +32,10 @@ void events_publish(struct events *events, struct event *const *published, size_
 
 /* What a reader is told besides a page. */
 struct events_window {
-    uint64_t first; /* the oldest id kept of the classes wanted; 0: there is none */
-    bool truncated; /* events after the cursor are no longer kept, or it is no cursor of ours */
-    uint64_t until; /* what is older than memory is in the journal up to this id */
+    uint64_t first;   /* the oldest id kept of the classes wanted; 0: there is none */
+    bool truncated;   /* events after the cursor are no longer kept, or it is no cursor of ours */
+    uint64_t until;   /* what is older than memory is in the journal up to this id */
+    uint64_t version; /* as events_version */
 };
 
 enum events_reading {
@@ -50,6 +51,9 @@ enum events_reading {
  */
 enum events_reading events_read(struct events *events, struct event_query *query,
                                 struct event_page *page, struct events_window *window);
+
+/* From 1 on; changes whenever a reading could give another page or window. Any thread. */
+uint64_t events_version(const struct events *events);
 
 /* The window alone, for a page that the archive has brought. */
 void events_look(struct events *events, struct event_query *query, struct events_window *window);

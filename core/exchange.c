@@ -9,6 +9,7 @@
 #include "core/options.h"
 #include "core/recorder.h"
 #include "core/refusal.h"
+#include "core/repeat.h"
 #include "core/request.h"
 #include "core/wire.h"
 
@@ -34,6 +35,7 @@ struct exchange {
     struct abyss *abyss;          /* NULL: no methods here */
     struct registry_stats *stats; /* of this worker */
     struct wire wire;             /* of this thread */
+    struct repeat repeat;         /* likewise */
     int steps;                    /* requests answered, or buffers drained, in this turn */
 };
 
@@ -58,6 +60,7 @@ void exchange_free(struct exchange *exchange)
     if (!exchange)
         return;
     wire_free(&exchange->wire);
+    repeat_free(&exchange->repeat);
     free(exchange);
 }
 
@@ -238,6 +241,18 @@ static enum connection_state pause_call(struct exchange *exchange, struct connec
     return CONNECTION_WAITING;
 }
 
+/* The response to the request has been made: what becomes of the connection, and of what follows.
+ */
+static void finish_request(struct exchange *exchange, struct connection *connection,
+                           enum abyss_outcome outcome)
+{
+    exchange->wire.start += connection->request.end;
+    exchange->steps++;
+    if (outcome == ABYSS_CLOSE)
+        connection->ending = connection->request.keep_alive ? ENDING_DRAINS : ENDING_CLOSES;
+    request_init(&connection->request);
+}
+
 static enum connection_state run_request(struct exchange *exchange, struct connection *connection)
 {
     struct wire *wire = &exchange->wire;
@@ -245,24 +260,38 @@ static enum connection_state run_request(struct exchange *exchange, struct conne
     bool keep_alive = connection->request.keep_alive && !call.stopping;
     text_clear(&wire->response);
     connection->phase = PHASE_METHOD;
-    enum abyss_outcome outcome =
-        abyss_run(exchange->abyss, &connection->request, wire->input->bytes + wire->start, &call,
-                  keep_alive, &wire->response);
+    enum abyss_outcome outcome = abyss_run(exchange->abyss, &connection->request,
+                                           wire_request(wire), &call, keep_alive, &wire->response);
     if (call.pause.kind != PAUSE_NONE)
         return pause_call(exchange, connection, &call.pause);
+    if (outcome == ABYSS_KEEP && call.alike.version != 0)
+        repeat_keep(&exchange->repeat, &call, &connection->pause,
+                    wire_request(wire) + connection->request.body, connection->request.body_length,
+                    &wire->response);
     connection->pause = call.pause;
     if (call.resumed || call.pause.fetch)
         leave_pause(exchange, connection);
-    if (outcome == ABYSS_FAILED) {
+    if (outcome == ABYSS_FAILED)
         write_refusal(exchange, connection, 500, "the server ran out of memory for this call");
-    } else {
-        wire->start += connection->request.end;
-        exchange->steps++;
-        if (outcome == ABYSS_CLOSE)
-            connection->ending = connection->request.keep_alive ? ENDING_DRAINS : ENDING_CLOSES;
-        request_init(&connection->request);
-    }
+    else
+        finish_request(exchange, connection, outcome);
     return call.records ? hold(exchange, connection) : after(wire_send(wire, connection));
+}
+
+/* Sends the response that the call before got, if this one is to have the same. */
+static bool has_repeated(struct exchange *exchange, struct connection *connection)
+{
+    struct wire *wire = &exchange->wire;
+    const struct request *request = &connection->request;
+    if (!request->keep_alive || atomic_load(&exchange->shared->stopping) ||
+        !repeat_serves(&exchange->repeat, &connection->pause, wire_request(wire) + request->body,
+                       request->body_length, events_version(exchange->shared->house->events)))
+        return false;
+    text_clear(&wire->response);
+    text_append(&wire->response, exchange->repeat.response.bytes, exchange->repeat.response.length);
+    connection->pause = (struct pause){0};
+    finish_request(exchange, connection, ABYSS_KEEP);
+    return true;
 }
 
 /* Runs a paused call again, unless its client has left: a FIN means that nobody waits any more. */
@@ -271,6 +300,8 @@ static enum connection_state resume(struct exchange *exchange, struct connection
     events_leave(exchange->shared->house->events, connection);
     if (wire_has_ended(connection))
         return CONNECTION_FREE;
+    if (connection->pause.kind == PAUSE_EVENT && has_repeated(exchange, connection))
+        return after(wire_send(&exchange->wire, connection));
     return run_request(exchange, connection);
 }
 

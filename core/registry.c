@@ -326,6 +326,7 @@ xmlrpc_value *registry_call(const struct registry *registry, xmlrpc_env *env, st
     }
     const struct method *method = registry->methods[index];
     struct counters *counters = &call->stats->methods[index];
+    call->times = &counters->times;
     if (!call->resumed)
         count_one(&counters->calls);
     if (call->connection && !call->within_multicall)

@@ -34,6 +34,11 @@ void wire_begin(struct wire *wire, struct connection *connection, bool at_end)
     connection->at_end = connection->at_end || at_end;
 }
 
+const char *wire_request(const struct wire *wire)
+{
+    return wire->input->bytes + wire->start;
+}
+
 int wire_keep(struct wire *wire, struct connection *connection)
 {
     struct text *input = wire->input;

@@ -28,6 +28,9 @@ void wire_free(struct wire *wire);
 /* Turns to a connection. `at_end`: epoll said that it ended, or may have; that is remembered. */
 void wire_begin(struct wire *wire, struct connection *connection, bool at_end);
 
+/* Where the present request begins. */
+const char *wire_request(const struct wire *wire);
+
 /* Keeps in the connection's own buffer what came and is not answered. -1: out of memory. */
 int wire_keep(struct wire *wire, struct connection *connection);
 

@@ -278,6 +278,14 @@ static int64_t read_timeout_ms(xmlrpc_env *env, const struct call *call, xmlrpc_
     return env->fault_occurred ? 0 : llround(ceil(seconds * 1000));
 }
 
+/* Who has looked at events up to just before the first one of the page has the same page. */
+static void note_alike(struct call *call, const struct reading *reading)
+{
+    call->alike = (struct alike){.version = reading->window.version,
+                                 .from = reading->query.after,
+                                 .below = reading->page.events[0]->id};
+}
+
 static xmlrpc_value *wait_events(xmlrpc_env *env, struct call *call, xmlrpc_value *params)
 {
     struct reading reading = {0};
@@ -289,8 +297,11 @@ static xmlrpc_value *wait_events(xmlrpc_env *env, struct call *call, xmlrpc_valu
     int64_t now_ms = clock_monotonic_ms();
     int64_t until_ms = call->resumed ? call->pause.until_ms : now_ms + timeout_ms;
     bool may_wait = now_ms < until_ms && call_may_pause(call);
+    bool is_recent = !call->pause.fetch;
     read_page(env, call, &reading);
     if (!env->fault_occurred) {
+        if (call->resumed && reading.page.count > 0 && is_recent)
+            note_alike(call, &reading);
         bool is_fetched = !call->pause.fetch || !call_may_pause(call);
         if (reading.page.count == 0 && (may_wait || !is_fetched))
             pause_call(call, &reading, until_ms); /* what is old counts as there, time or not */

@@ -95,7 +95,8 @@ static void sync_changes(struct disk *disk, size_t count)
         free(disk->changes[i].bytes);
     }
     disk->count -= count;
-    memmove(disk->changes, disk->changes + count, disk->count * sizeof(disk->changes[0]));
+    if (disk->count > 0)
+        memmove(disk->changes, disk->changes + count, disk->count * sizeof(disk->changes[0]));
 }
 
 /* SQLite's own VFS syncs the folder with the first sync of a new log, and when told to. */

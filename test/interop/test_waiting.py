@@ -4,6 +4,7 @@ import struct
 import threading
 import time
 import unittest
+import xmlrpc.client
 
 from lookout import (LookoutTest, PATIENCE, PING, SLOW, Server, call_body, pages, read_events,
                      request, wait_for_waiters, wait_until)
@@ -354,6 +355,36 @@ class Many(unittest.TestCase):
         for i, data in enumerate(seen):
             self.assertEqual(data, [data for kind, data in events if kind == f"type{i % 2}"]
                              + ["end"])
+
+
+    def test_who_asks_for_different_things_gets_them(self):
+        """Also side by side with others who ask for nearly the same, and woken by the same event."""
+        kinds = [(("wake",), 10, ()), (("wake",), 1, ()), ((), 10, ()), (("wake", "x"), 10, ()),
+                 (("wake",), 10, ("Connection: close",))]
+        with Server("--threads", "2", "--quiet") as server, server.proxy() as proxy:
+            last = proxy.monitor.sendEvent("start")
+            waiters = []
+            for i in range(100):
+                types, limit, fields = kinds[i % len(kinds)]
+                waiter = server.connect()
+                waiter.send(wait(last, *types, limit=limit, fields=fields))
+                waiters.append((waiter, limit, fields))
+            wait_for_waiters(proxy, len(waiters))
+            calls = xmlrpc.client.MultiCall(proxy)
+            calls.monitor.sendEvent("wake", 1)
+            calls.monitor.sendEvent("wake", 2)
+            ids = list(calls())  # both in one transaction, but for bad luck
+            for waiter, limit, fields in waiters:
+                response = waiter.read()
+                answer = response.value()
+                found = [event["id"] for event in answer["events"]]
+                self.assertIn(found, (ids[:1], ids[:limit]))
+                self.assertEqual((answer["next"], answer["truncated"]), (found[-1], False))
+                if fields:
+                    self.assertIsNone(waiter.read())
+                else:
+                    self.assertEqual(waiter.ask(PING).value(), "pong")
+                waiter.close()
 
 
 class OldEvents(unittest.TestCase):
