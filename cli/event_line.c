@@ -1,5 +1,6 @@
 /* event_line: lines up an event's members under their headings. */
 #include "cli/event_line.h"
+#include "cli/columns.h"
 #include "cli/output.h"
 #include "cli/value.h"
 
@@ -10,7 +11,7 @@
 #define TYPE_WIDTH   12 /* "server.start", the longest of the server's own */
 #define SOURCE_WIDTH 8
 #define GAP          2
-#define LEAST_DATA   20 /* characters of data that even a narrow terminal gets */
+#define LEAST_DATA   20 /* columns of data that even a narrow terminal gets */
 
 void event_line_headings(struct text *out, const struct style *style)
 {
@@ -42,8 +43,8 @@ static void write_time(struct text *out, xmlrpc_value *member)
 /* Appends a cell, and the gap to the next; what is wider than its column moves the others. */
 static void add_cell(struct text *out, const struct text *cell, size_t width, bool right)
 {
-    size_t characters = text_characters(cell->bytes, cell->length);
-    int padding = characters < width ? (int)(width - characters) : 0;
+    size_t columns = columns_of(cell->bytes, cell->length);
+    int padding = columns < width ? (int)(width - columns) : 0;
 
     text_printf(out, "%*s", right ? padding : 0, "");
     text_append(out, cell->bytes, cell->length);
@@ -54,16 +55,11 @@ static void add_cell(struct text *out, const struct text *cell, size_t width, bo
 /* Appends as much of a text as `columns` hold, the mark that there is more included. */
 static void add_cut(struct text *out, const struct text *whole, size_t columns)
 {
-    uint32_t character;
-    size_t kept = 0;
-
-    if (text_characters(whole->bytes, whole->length) <= columns) {
+    if (columns_of(whole->bytes, whole->length) <= columns) {
         text_append(out, whole->bytes, whole->length);
         return;
     }
-    for (size_t i = 1; i < columns; i++)
-        kept += text_decode(whole->bytes + kept, whole->length - kept, &character);
-    text_append(out, whole->bytes, kept);
+    text_append(out, whole->bytes, columns_fit(whole->bytes, whole->length, columns - 1));
     text_add(out, "…");
 }
 
@@ -93,7 +89,7 @@ void event_line_write(struct text *out, xmlrpc_value *event, size_t columns)
     }
     text_clear(&cell);
     write_member(&cell, value_member(event, "data"));
-    size_t used = text_characters(line.bytes, line.length);
+    size_t used = columns_of(line.bytes, line.length);
     add_cut(&line, &cell, columns > used + LEAST_DATA ? columns - used : LEAST_DATA);
     remove_spaces_at_end(&line);
     text_append(out, line.bytes, line.length);

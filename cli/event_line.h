@@ -17,7 +17,7 @@ void event_line_headings(struct text *out, const struct style *style);
 
 /*
  * Appends a line for an event as monitor.readEvents has it; a member that is missing is "-". Data
- * is cut where the line would be longer than `columns`, though never below 20 characters.
+ * is cut where the line would be longer than `columns`, though never below 20 columns.
  */
 void event_line_write(struct text *out, xmlrpc_value *event, size_t columns);
 

@@ -1,5 +1,6 @@
 /* output: writes values and times for people. */
 #include "cli/output.h"
+#include "cli/columns.h"
 #include "cli/value.h"
 
 #include <ctype.h>
@@ -268,7 +269,7 @@ static void add_wrapped(struct text *out, const char *line, size_t length, unsig
     while (line < end) {
         const char *space = memchr(line, ' ', (size_t)(end - line));
         size_t size = (size_t)((space != NULL ? space : end) - line);
-        size_t width = text_characters(line, size);
+        size_t width = columns_of(line, size);
         if (column > 0 && column + 1 + width > WIDTH) {
             text_add(out, "\n");
             column = 0;

@@ -1,5 +1,6 @@
 /* table: lines up columns. */
 #include "cli/table.h"
+#include "cli/columns.h"
 
 #include <string.h>
 
@@ -33,7 +34,7 @@ static void add_spaces(struct text *out, size_t count)
 static void write_cell(struct text *out, const char *cell, size_t width, bool right, size_t *owed)
 {
     size_t length = strlen(cell);
-    size_t padding = width - text_characters(cell, length);
+    size_t padding = width - columns_of(cell, length);
 
     if (length > 0) {
         add_spaces(out, *owed + (right ? padding : 0));
@@ -67,8 +68,8 @@ static void measure(const struct table *table, size_t *widths)
     for (size_t i = 0; i < table->cell_count; i++) {
         size_t *width = &widths[i % table->column_count];
         size_t length = strlen(cell);
-        size_t characters = text_characters(cell, length);
-        *width = characters > *width ? characters : *width;
+        size_t columns = columns_of(cell, length);
+        *width = columns > *width ? columns : *width;
         cell += length + 1;
     }
 }

@@ -112,7 +112,12 @@ static void data_is_cut_to_the_width_of_the_terminal(void **state)
                      "23456789012345678901}",
                0,
                BEFORE "\xf0\x9f\x98\x80"
-                      "234567890123456789…\n"); /* 😀 is one of the 20 */
+                      "23456789012345678…\n"); /* 😀 takes two of the 20 */
+    check_line(EVENT "e\xcc\x81"
+                     "2345678901234567890}",
+               0,
+               BEFORE "e\xcc\x81"
+                      "2345678901234567890\n"); /* the combining accent takes none */
 #undef EVENT
 #undef BEFORE
 }
