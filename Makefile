@@ -32,7 +32,7 @@ UNIT_TESTS := $(patsubst test/%.c,%,$(wildcard test/test_*.c))
 
 objects = $(patsubst %.c,$(B)/%.o,$(1))
 
-.PHONY: all run check crash demo screenshots bench dist clean help \
+.PHONY: all run check crash demo screenshots bench api dist clean help \
 	build-packages check-packages variant FORCE
 
 all: server client
@@ -45,6 +45,7 @@ help:
 	@echo 'make crash          kill a loaded server 200 times: nothing acknowledged may be lost'
 	@echo 'make bench          ping beside the stock Abyss server, what must be quick, events'
 	@echo 'make screenshots    take the pictures in screenshots/ again'
+	@echo 'make api            doc/API.md again, from the server'
 	@echo 'make dist           the zip of sources and screenshots'
 	@echo 'make clean          remove what was built'
 
@@ -79,6 +80,10 @@ screenshots: build-packages
 	@packaging/install-packages check screenshots
 	@$(MAKE) --no-print-directory server client
 	@screenshots/take
+
+api: check-packages
+	@$(MAKE) --no-print-directory server
+	@doc/make-api ./server >doc/API.md.new && mv doc/API.md.new doc/API.md
 
 dist:
 	@packaging/install-packages dist

@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -89,13 +90,23 @@ static int prepare_libraries(const struct options *options)
     return abyss_start(options);
 }
 
-static void show_listeners(struct display *display, const struct listeners *listeners)
+/* Where it is called; and where it records, as less is promised in memory. */
+static void show_places(const struct house *house, const struct listeners *listeners,
+                        const struct journal *journal)
 {
     struct text lines;
     text_init(&lines);
     for (size_t i = 0; i < listeners->count; i++)
         text_printf(&lines, "listening on %s\n", listeners->items[i].url);
-    display_lines(display, lines.bytes, lines.length);
+    const char *path = journal_path(journal);
+    if (!house->options->quiet && path) {
+        text_add(&lines, "recording in ");
+        text_escape(&lines, path, strlen(path), SIZE_MAX);
+        text_add(&lines, "\n");
+    } else if (!house->options->quiet) {
+        text_add(&lines, "recording in memory: it is gone when this server ends\n");
+    }
+    display_lines(house->display, lines.bytes, lines.length);
     text_free(&lines);
 }
 
@@ -202,10 +213,8 @@ static bool stop_recording(const struct house *house)
 }
 
 /* Serves until a signal. False when threads are left that nothing can be taken away from. */
-static bool serve(struct gate *gate, const struct house *house, const struct listeners *listeners,
-                  const sigset_t *ending)
+static bool serve(struct gate *gate, const struct house *house, const sigset_t *ending)
 {
-    show_listeners(house->display, listeners);
     await_signal(ending);
     size_t left = gate_stop(gate, STOP_PATIENCE_MS);
     if (left > 0)
@@ -240,7 +249,8 @@ static int run(const struct options *options, const struct listeners *listeners,
     if (gate)
         note(&house, "server.start"); /* before anybody can come */
     if (gate && gate_start(gate) == 0) {
-        all_ended = serve(gate, &house, listeners, ending);
+        show_places(&house, listeners, journal);
+        all_ended = serve(gate, &house, ending);
         status = EXIT_SUCCESS;
     }
     if (!stop_recording(&house) || !all_ended) {

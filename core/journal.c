@@ -62,6 +62,11 @@ int journal_sync_by_name(const char *name)
     return -1;
 }
 
+const char *journal_path(const struct journal *journal)
+{
+    return journal->in_memory ? NULL : journal->file.path;
+}
+
 const char *journal_name(const struct journal *journal)
 {
     return journal->name;
@@ -76,18 +81,24 @@ static int run_with(sqlite3_stmt *statement, uint64_t number)
     return result == SQLITE_DONE ? 0 : -1;
 }
 
+/* How thoroughly commits are synced; within a transaction it cannot be changed. */
+static int set_sync(struct journal *journal, enum journal_sync sync)
+{
+    static const char *const pragmas[] = {[JOURNAL_SYNC_FULL] = "PRAGMA synchronous = FULL",
+                                          [JOURNAL_SYNC_NORMAL] = "PRAGMA synchronous = NORMAL",
+                                          [JOURNAL_SYNC_OFF] = "PRAGMA synchronous = OFF"};
+    return database_run(journal->database, pragmas[sync]);
+}
+
 static int set_modes(struct journal *journal, struct text *problem)
 {
-    static const char *const modes[] = {[JOURNAL_SYNC_FULL] = "PRAGMA synchronous = FULL",
-                                        [JOURNAL_SYNC_NORMAL] = "PRAGMA synchronous = NORMAL",
-                                        [JOURNAL_SYNC_OFF] = "PRAGMA synchronous = OFF"};
     sqlite3 *database = journal->database;
     bool has_log = journal->in_memory
                        ? database_says(database, "PRAGMA journal_mode = MEMORY", "memory")
                        : database_says(database, "PRAGMA journal_mode = WAL", "wal");
     /* A write-ahead log that grew beyond this is cut back. */
     if (has_log && database_run(database, "PRAGMA journal_size_limit = 4194304") == 0 &&
-        database_run(database, modes[journal->settings.sync]) == 0)
+        set_sync(journal, journal->settings.sync) == 0)
         return 0;
     if (!has_log && sqlite3_errcode(database) == SQLITE_DONE)
         text_add(problem, "where it is SQLite can have no write-ahead log; choose another place");
@@ -423,17 +434,6 @@ static void give_up(struct journal *journal, struct text *problem)
         database_run(journal->database, "ROLLBACK");
 }
 
-/* Sets how thoroughly the next commit is synced; within a transaction it cannot be changed. */
-static int set_sync(struct journal *journal, bool fully)
-{
-    bool is_off = journal->settings.sync == JOURNAL_SYNC_OFF;
-    if (journal->settings.sync == JOURNAL_SYNC_FULL)
-        return 0;
-    return database_run(journal->database, fully    ? "PRAGMA synchronous = FULL"
-                                           : is_off ? "PRAGMA synchronous = OFF"
-                                                    : "PRAGMA synchronous = NORMAL");
-}
-
 static int commit_batch(struct journal *journal, struct event *const *events, size_t count,
                         struct contents *contents)
 {
@@ -461,13 +461,13 @@ int journal_append(struct journal *journal, struct event *const *events, size_t 
         return -1;
     }
     bool reserves = events[count - 1]->id >= contents.reserved;
-    int result = reserves ? set_sync(journal, true) : 0;
+    int result = reserves ? set_sync(journal, JOURNAL_SYNC_FULL) : 0;
     if (result == 0)
         result = commit_batch(journal, events, count, &contents);
     if (result < 0)
         give_up(journal, problem);
     if (reserves)
-        set_sync(journal, false);
+        set_sync(journal, journal->settings.sync);
     if (result == 0)
         journal->contents = contents;
     return result;

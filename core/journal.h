@@ -89,6 +89,9 @@ void journal_reader_close(struct journal_reader *reader);
 int journal_read(struct journal_reader *reader, const struct event_query *query, uint64_t until,
                  struct event_page *page, struct text *problem);
 
+/* The path of its file; NULL: it is in memory. */
+const char *journal_path(const struct journal *journal);
+
 /* The name under which the database is opened. For the reader. */
 const char *journal_name(const struct journal *journal);
 

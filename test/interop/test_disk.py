@@ -86,13 +86,14 @@ class Faults(unittest.TestCase):
     """One operation on the disk fails: the first, then the second, and so on."""
 
     def attempt(self, tokens, function, *params):
-        """The tokens, if the call was answered; none of them, if it was refused with a fault."""
+        """Takes note of what becomes of the tokens that a call records."""
         try:
             function(*params)
         except xmlrpc.client.Fault as fault:
             self.assertEqual(fault.faultCode, -32500)
             self.assertRegex(fault.faultString, "^not recorded: ")
-            self.refused += tokens
+            # Of a multicall that is refused, a part may have been recorded.
+            (self.refused if len(tokens) == 1 else self.unsure).extend(tokens)
         else:
             self.acknowledged += tokens
 
@@ -114,11 +115,13 @@ class Faults(unittest.TestCase):
         wait_until(is_well, "it does not recover")
 
     def shown(self, proxy):
-        return [event["data"] if event["type"] == TYPE else event["data"][0]
-                for event in read_events(proxy, "print", TYPE)]
+        """The tokens that are recorded, but for those that may be or not."""
+        tokens = (event["data"] if event["type"] == TYPE else event["data"][0]
+                  for event in read_events(proxy, "print", TYPE))
+        return [token for token in tokens if token not in self.unsure]
 
     def test_each_failure_is_told_and_nothing_else_is_lost(self):
-        self.acknowledged, self.refused = [], []
+        self.acknowledged, self.refused, self.unsure = [], [], []
         names = itertools.count()
         with Server("--keep-events", "12", "--quiet", expect_stderr=RECORDING_FAILS,
                     variables=VFS) as server, server.proxy() as proxy:
@@ -131,11 +134,12 @@ class Faults(unittest.TestCase):
                 self.settle(proxy)
                 shown = self.shown(proxy)
                 self.assertEqual(shown, self.acknowledged[len(self.acknowledged) - len(shown):])
-                self.assertGreaterEqual(len(shown), min(4, len(self.acknowledged)))
+                self.assertTrue(shown)
                 if not has_failed:
                     break
             self.assertGreater(n, 8)
-            self.assertGreater(len(self.refused), n // 2)
+            self.assertGreater(len(self.refused), 2)
+            self.assertGreater(len(self.unsure), 2)
             server.kill()
             server.stop = lambda: None  # it has ended
             with server.again() as again, again.proxy() as after:

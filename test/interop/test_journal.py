@@ -2,6 +2,7 @@
 import contextlib
 import glob
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -93,6 +94,7 @@ class Starting(unittest.TestCase):
         with Server("--journal", path) as server, server.proxy() as proxy:
             proxy.print("x")
             self.assertTrue(os.path.exists(path))
+            server.wait_for_line("recording in " + re.escape(os.path.realpath(path)))
         with server.again() as again, again.proxy() as proxy:
             self.assertEqual(len(read_events(proxy, "print")), 1)
 
@@ -140,6 +142,7 @@ class Restarting(unittest.TestCase):
                 files = f"/proc/{server.process.pid}/fd"
                 targets = [os.readlink(os.path.join(files, name)) for name in os.listdir(files)]
                 self.assertEqual([target for target in targets if ".db" in target], [])
+                server.wait_for_line("recording in memory: .*")
             with server.again() as again, again.proxy() as proxy:
                 new = proxy.monitor.sendEvent("after")
                 page = proxy.monitor.readEvents(old, 1000)
