@@ -19,7 +19,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 /* For a worker to read what came just before the deadline. */
@@ -417,13 +416,6 @@ static void pass_on(struct exchange *exchange, struct connection *connection,
     }
 }
 
-/* Bytes that came and that no worker has had the time to read. */
-static bool has_unread(const struct connection *connection)
-{
-    int unread = 0;
-    return ioctl(connection->fd, FIONREAD, &unread) == 0 && unread > 0;
-}
-
 /* Answers for the last time a request that has run out of time. */
 static void time_out(struct exchange *exchange, struct connection *connection, int status,
                      const char *reason)
@@ -441,7 +433,7 @@ void exchange_expire(struct exchange *exchange, struct connection *connection,
                      enum connection_state state, bool workers_busy)
 {
     int64_t now_ms = clock_monotonic_ms();
-    bool unread = state == CONNECTION_IDLE && has_unread(connection);
+    bool unread = state == CONNECTION_IDLE && wire_has_unread(connection);
     bool has_begun = connection->phase == PHASE_HEAD || connection->phase == PHASE_BODY;
     begin_turn(exchange, connection, true);
     if (atomic_load(&connection->deadline_ms) > now_ms) {

@@ -1,5 +1,6 @@
 /* A bounded queue of events, and the thread that commits them in groups. */
 #include "core/recorder.h"
+#include "core/batch.h"
 #include "core/clock.h"
 #include "core/data.h"
 #include "core/log.h"
@@ -23,28 +24,6 @@
 #define SETTLE_SLICE 64
 
 static const char NO_MEMORY[] = "the server is out of memory";
-
-/* What becomes of an event besides being committed. */
-enum duty {
-    DUTY_ACKNOWLEDGE, /* it must not be lost */
-    DUTY_NOTE,        /* it is counted when it is lost */
-    DUTY_GAP,         /* it says how many were */
-};
-
-struct entry {
-    struct event *event;
-    struct connection *holder; /* NULL: nobody's response waits for it */
-    struct text lines;
-    enum duty duty;
-};
-
-/* Events one behind the other: their ids ascend. */
-struct batch {
-    struct entry *entries;
-    struct event **events; /* theirs once more, as the journal takes them */
-    size_t count, capacity;
-    size_t bytes; /* of the events and their lines */
-};
 
 /* What was not recorded, and is not yet told in a gap event. */
 struct losses {
@@ -76,54 +55,6 @@ struct recorder {
     pthread_cond_t work;
     pthread_cond_t done;
 };
-
-/* Makes room for one more entry. -1 when memory is lacking. */
-static int batch_reserve(struct batch *batch)
-{
-    if (batch->count < batch->capacity)
-        return 0;
-    size_t capacity = batch->capacity == 0 ? 64 : 2 * batch->capacity;
-    struct entry *entries = reallocarray(batch->entries, capacity, sizeof(entries[0]));
-    if (entries)
-        batch->entries = entries;
-    struct event **events = reallocarray(batch->events, capacity, sizeof(events[0]));
-    if (events)
-        batch->events = events;
-    if (!entries || !events)
-        return -1;
-    batch->capacity = capacity;
-    return 0;
-}
-
-static size_t entry_size(const struct entry *entry)
-{
-    return event_size(entry->event) + entry->lines.length;
-}
-
-/* Room for the entry was reserved. */
-static void batch_add(struct batch *batch, struct entry entry)
-{
-    batch->events[batch->count] = entry.event;
-    batch->entries[batch->count++] = entry;
-    batch->bytes += entry_size(&entry);
-}
-
-static void batch_clear(struct batch *batch)
-{
-    for (size_t i = 0; i < batch->count; i++) {
-        event_unref(batch->events[i]);
-        text_free(&batch->entries[i].lines);
-    }
-    batch->count = 0;
-    batch->bytes = 0;
-}
-
-static void batch_free(struct batch *batch)
-{
-    batch_clear(batch);
-    free(batch->entries);
-    free(batch->events);
-}
 
 static bool has_losses(const struct losses *losses)
 {
@@ -161,7 +92,7 @@ static const char *queue_problem(struct recorder *recorder, const struct entry *
     if (recorder->stopping)
         return "the server is stopping";
     if (queue->count >= recorder->parts.max_pending / share ||
-        queue->bytes + entry_size(entry) > MAX_PENDING_BYTES / share)
+        queue->bytes + batch_entry_size(entry) > MAX_PENDING_BYTES / share)
         return "more events wait to be recorded than --max-pending allows";
     if (batch_reserve(&recorder->queue) < 0)
         return NO_MEMORY;

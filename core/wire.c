@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 /* One recv: most requests fit, and need no buffer of their connection's own. */
 #define RECEIVE_SIZE 16384
@@ -99,6 +100,12 @@ bool wire_has_ended(const struct connection *connection)
 {
     struct pollfd peer = {.fd = connection->fd, .events = POLLRDHUP};
     return connection->at_end && poll(&peer, 1, 0) > 0;
+}
+
+bool wire_has_unread(const struct connection *connection)
+{
+    int unread = 0;
+    return ioctl(connection->fd, FIONREAD, &unread) == 0 && unread > 0;
 }
 
 enum sending wire_flush(struct connection *connection)
