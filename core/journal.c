@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Ids reserved at a time: a crash skips as many at the most. */
 #define BLOCK 10000
@@ -18,8 +17,6 @@
 /* What one step prunes besides as many as it adds, so that no call waits for more. */
 #define PRUNE_ROWS  500
 #define PRUNE_BYTES ((size_t)1 << 20)
-
-static const char MEMORY[] = ":memory:";
 
 enum { INSERT, OLDEST, PRUNE, SET_PRUNED, CLASS_STATEMENTS };
 
@@ -269,11 +266,15 @@ struct journal *journal_open(const struct journal_settings *settings)
     journal->settings = *settings;
     journal->settings.path = NULL; /* the caller's; it is used only here */
     journal->file.lock_fd = -1;
-    int result = strcmp(settings->path, MEMORY) == 0 ? open_in_memory(journal, &problem)
-                                                     : open_file(journal, settings->path, &problem);
+    int result = strcmp(settings->path, ":memory:") == 0
+                     ? open_in_memory(journal, &problem)
+                     : open_file(journal, settings->path, &problem);
     if (result < 0) {
         if (problem.length > 0)
-            log_error("cannot use the journal %s: %s", settings->path, problem.bytes);
+            log_error(
+                "cannot use the journal %s: %s; name another with --journal FILE, or move this "
+                "one away",
+                settings->path, problem.bytes);
         journal_close(journal);
         journal = NULL;
     }
