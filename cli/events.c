@@ -16,6 +16,9 @@
 #define WAIT_S  30.0 /* for the next event, until it is asked for again */
 #define RETRY_S 1.0  /* from one attempt to the next while the server is gone */
 
+/* The server could not do it: what is asked for is right. See core/call.h. */
+#define FAULT_OF_APPLICATION (-32500)
+
 enum contact { UNTRIED, PRESENT, LOST };
 
 /* One reading of events, over many calls. */
@@ -178,14 +181,22 @@ static enum exit_status take_answer(struct reading *reading, xmlrpc_value *page,
     return status;
 }
 
+/* Whether to ask again may help: the server may come back, and so may its journal. */
+static bool may_pass(const struct remote_answer *answer)
+{
+    if (answer->outcome == REMOTE_FAULT)
+        return answer->code == FAULT_OF_APPLICATION;
+    return explain_status(answer->outcome) == STATUS_UNREACHABLE &&
+           answer->outcome != REMOTE_NOT_XMLRPC;
+}
+
 static enum exit_status take_failure(struct reading *reading, const struct remote_answer *answer)
 {
-    bool is_gone = explain_status(answer->outcome) == STATUS_UNREACHABLE;
     struct text reason = {0};
 
-    if (answer->outcome == REMOTE_INTERRUPTED)
+    if (answer->outcome == REMOTE_INTERRUPTED || interrupt_by_user())
         return STATUS_DONE;
-    if (!is_gone || reading->contact == UNTRIED)
+    if (!may_pass(answer) || reading->contact == UNTRIED)
         return explain(reading->run, answer);
     explain_reason(&reason, answer);
     lose(reading, reason.bytes, reason.length);

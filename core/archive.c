@@ -122,6 +122,8 @@ bool archive_stop(struct archive *archive, int64_t patience_ms)
     pthread_mutex_unlock(&archive->lock);
     if (ended)
         pthread_join(archive->thread, NULL);
+    else
+        pthread_detach(archive->thread);
     return ended;
 }
 

@@ -10,9 +10,16 @@
 #include <xmlrpc-c/base.h>
 
 /*
+ * Arrays and structs that may be inside one another. Other clients of xmlrpc-c read 64
+ * (XMLRPC_NESTING_LIMIT_DEFAULT), of which the answer with its list of events, perhaps of one call
+ * of a multicall, takes some.
+ */
+#define DATA_MAX_DEPTH 50
+
+/*
  * Appends the XML of a value. What is not standard is put in terms that are: an i8 becomes a
- * double, nil an empty string. Sets `env` when a text in it cannot be answered to anybody, or
- * memory is lacking.
+ * double, nil an empty string. Sets `env` when a text in it cannot be answered to anybody, when it
+ * is deeper than DATA_MAX_DEPTH, or when memory is lacking.
  */
 void data_write(xmlrpc_env *env, struct text *text, xmlrpc_value *value);
 

@@ -276,6 +276,14 @@ bool events_join(struct events *events, struct connection *connection, uint64_t 
     return joins;
 }
 
+bool events_has_waiter(struct events *events, const struct connection *connection)
+{
+    pthread_mutex_lock(&events->lock);
+    bool has_waiter = connection->is_waiter;
+    pthread_mutex_unlock(&events->lock);
+    return has_waiter;
+}
+
 void events_leave(struct events *events, struct connection *connection)
 {
     pthread_mutex_lock(&events->lock);

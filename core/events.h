@@ -65,6 +65,9 @@ void events_look(struct events *events, struct event_query *query, struct events
 bool events_join(struct events *events, struct connection *connection, uint64_t seen,
                  uint64_t mask);
 
+/* Whether it has joined and was not woken since. Its owner only. */
+bool events_has_waiter(struct events *events, const struct connection *connection);
+
 /* Takes a connection off those who wait, if it is among them. Its owner only. */
 void events_leave(struct events *events, struct connection *connection);
 

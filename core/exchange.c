@@ -112,9 +112,9 @@ static int watch(struct exchange *exchange, struct connection *connection, uint3
 
 /* Nothing more is done for the connection, but that it stays until its call's events are settled.
  */
-static void abandon(struct connection *connection)
+static void abandon(struct exchange *exchange, struct connection *connection)
 {
-    text_free(&connection->input);
+    wire_drop(&exchange->wire, connection);
     text_free(&connection->output);
     connection->ending = ENDING_CLOSES;
 }
@@ -135,7 +135,7 @@ static bool hand_back(struct exchange *exchange, struct connection *connection,
             exchange_close(exchange, connection);
             return true;
         }
-        abandon(connection);
+        abandon(exchange, connection);
     }
     return connection_release(connection, state);
 }
@@ -174,7 +174,7 @@ static enum connection_state refuse(struct exchange *exchange, struct connection
 
 static struct call make_call(struct exchange *exchange, struct connection *connection)
 {
-    return (struct call){
+    struct call call = {
         .house = exchange->shared->house,
         .connection = connection,
         .stats = exchange->stats,
@@ -182,6 +182,8 @@ static struct call make_call(struct exchange *exchange, struct connection *conne
         .resumed = connection->pause.kind != PAUSE_NONE,
         .pause = connection->pause,
     };
+    call.pause.kind = PAUSE_NONE; /* unless it pauses again */
+    return call;
 }
 
 /* Puts a fault in the place of the held response, whose promise cannot be kept. */
@@ -195,7 +197,7 @@ static void break_promise(struct exchange *exchange, struct connection *connecti
         abyss_refuse(exchange->abyss, &call, problem->failed ? "memory ran out" : problem->bytes,
                      connection->ending == ENDING_NONE, response);
     if (outcome == ABYSS_FAILED || wire_hold(&exchange->wire, connection) < 0)
-        abandon(connection);
+        abandon(exchange, connection);
 }
 
 /* Sends a held response if all that the call has recorded is settled. */
@@ -219,8 +221,14 @@ static enum connection_state hold(struct exchange *exchange, struct connection *
 {
     connection->held = true;
     if (wire_hold(&exchange->wire, connection) < 0)
-        abandon(connection);
+        abandon(exchange, connection);
     return settle(exchange, connection);
+}
+
+/* A FIN means that nobody waits any more; who has asked for something that is there gets it. */
+static bool has_left(const struct connection *connection)
+{
+    return connection->pause.kind == PAUSE_EVENT && wire_has_ended(connection);
 }
 
 /*
@@ -232,7 +240,7 @@ static enum connection_state pause_call(struct exchange *exchange, struct connec
 {
     connection->pause = *pause;
     exchange->steps++;
-    if (wire_has_ended(connection)) /* a FIN means that nobody waits */
+    if (has_left(connection))
         return CONNECTION_FREE;
     if (pause->kind == PAUSE_EVENT &&
         !events_join(exchange->shared->house->events, connection, pause->seen, pause->mask))
@@ -264,9 +272,8 @@ static enum connection_state run_request(struct exchange *exchange, struct conne
     if (call.pause.kind != PAUSE_NONE)
         return pause_call(exchange, connection, &call.pause);
     if (outcome == ABYSS_KEEP && call.alike.version != 0)
-        repeat_keep(&exchange->repeat, &call, &connection->pause,
-                    wire_request(wire) + connection->request.body, connection->request.body_length,
-                    &wire->response);
+        repeat_keep(&exchange->repeat, &call, wire_request(wire) + connection->request.body,
+                    connection->request.body_length, &wire->response);
     connection->pause = call.pause;
     if (call.resumed || call.pause.fetch)
         leave_pause(exchange, connection);
@@ -293,12 +300,22 @@ static bool has_repeated(struct exchange *exchange, struct connection *connectio
     return true;
 }
 
-/* Runs a paused call again, unless its client has left: a FIN means that nobody waits any more. */
+/* Whether there is nothing new for a call that waits: its client has sent something, no more. */
+static bool still_waits(struct exchange *exchange, const struct connection *connection)
+{
+    return connection->pause.kind == PAUSE_EVENT && !atomic_load(&exchange->shared->stopping) &&
+           clock_monotonic_ms() < connection->pause.until_ms &&
+           events_has_waiter(exchange->shared->house->events, connection);
+}
+
+/* Runs a paused call again. */
 static enum connection_state resume(struct exchange *exchange, struct connection *connection)
 {
-    events_leave(exchange->shared->house->events, connection);
-    if (wire_has_ended(connection))
+    if (has_left(connection))
         return CONNECTION_FREE;
+    if (still_waits(exchange, connection))
+        return CONNECTION_WAITING;
+    events_leave(exchange->shared->house->events, connection);
     if (connection->pause.kind == PAUSE_EVENT && has_repeated(exchange, connection))
         return after(wire_send(&exchange->wire, connection));
     return run_request(exchange, connection);
@@ -387,7 +404,7 @@ void exchange_go_on(struct exchange *exchange, struct connection *connection, bo
         bool is_lost = state != CONNECTION_FREE && state != CONNECTION_CLOSING &&
                        wire_keep(&exchange->wire, connection) < 0;
         if (is_lost && state == CONNECTION_HELD)
-            abandon(connection);
+            abandon(exchange, connection);
         else if (is_lost || state == CONNECTION_FREE) {
             exchange_close(exchange, connection);
             return;
@@ -450,21 +467,6 @@ void exchange_expire(struct exchange *exchange, struct connection *connection,
     }
 }
 
-/* For a client that there is no slot for: the answer, as far as the socket takes it at once. */
-static void turn_away(struct exchange *exchange, int fd)
-{
-    struct text *response = &exchange->wire.response;
-    struct text *received = &exchange->wire.received;
-    text_clear(response);
-    refusal_write(response, 503, TOO_MANY, false);
-    if (!response->failed && send(fd, response->bytes, response->length, MSG_NOSIGNAL) > 0) {
-        shutdown(fd, SHUT_WR);
-        /* A request that is here already must not make a reset of the close. */
-        recv(fd, received->bytes, received->capacity, 0);
-    }
-    close(fd);
-}
-
 int exchange_accept(struct exchange *exchange, int listen_fd)
 {
     struct sockaddr_storage peer = {0};
@@ -476,7 +478,7 @@ int exchange_accept(struct exchange *exchange, int listen_fd)
     struct connection *connection =
         connections_open(exchange->shared->house->connections, fd, &peer);
     if (!connection) {
-        turn_away(exchange, fd);
+        refusal_turn_away(fd, 503, TOO_MANY);
         return 0;
     }
     begin_turn(exchange, connection, false);

@@ -1,6 +1,7 @@
 /* Writes events into the journal's file, and removes those that are too many or too old. */
 #include "core/journal.h"
 #include "core/clock.h"
+#include "core/contents.h"
 #include "core/database.h"
 #include "core/journal_file.h"
 #include "core/log.h"
@@ -25,16 +26,6 @@ static const char *const class_statements[CLASS_STATEMENTS] = {
     [OLDEST] = "SELECT id, time, data FROM %s ORDER BY id LIMIT ?1",
     [PRUNE] = "DELETE FROM %s WHERE id <= ?1",
     [SET_PRUNED] = "UPDATE state SET value = ?1 WHERE name = '%s'",
-};
-
-/* What is in the file: as of the last commit, or as it will be after the next. */
-struct contents {
-    uint64_t next, last;
-    uint64_t reserved; /* ids below it may be given without a word to the file */
-    struct {
-        uint64_t count, first, pruned;
-        double oldest; /* the time of the first */
-    } classes[EVENT_CLASSES];
 };
 
 struct journal {
@@ -120,40 +111,6 @@ static int prepare(struct journal *journal)
     return is_ready && journal->reserve ? 0 : -1;
 }
 
-/* Reads the first event of a class, if there is one. */
-static int read_oldest(struct journal *journal, enum event_class class, struct contents *contents)
-{
-    sqlite3_stmt *oldest = journal->statements[class][OLDEST];
-    sqlite3_bind_int64(oldest, 1, 1);
-    int result = sqlite3_step(oldest);
-    bool is_there = result == SQLITE_ROW;
-    contents->classes[class].first = is_there ? (uint64_t)sqlite3_column_int64(oldest, 0) : 0;
-    contents->classes[class].oldest = is_there ? sqlite3_column_double(oldest, 1) : 0;
-    sqlite3_reset(oldest);
-    return is_there || result == SQLITE_DONE ? 0 : -1;
-}
-
-static int read_class(struct journal *journal, enum event_class class, struct contents *contents)
-{
-    char count[64], last[64], pruned[64];
-    int64_t number, highest, gone;
-    snprintf(count, sizeof(count), "SELECT count(*) FROM %s", database_tables[class]);
-    snprintf(last, sizeof(last), "SELECT ifnull(max(id), 0) FROM %s", database_tables[class]);
-    snprintf(pruned, sizeof(pruned), "SELECT value FROM state WHERE name = '%s'",
-             database_tables[class]);
-    if (database_number(journal->database, count, &number) < 0 ||
-        database_number(journal->database, last, &highest) < 0 ||
-        database_number(journal->database, pruned, &gone) < 0 ||
-        read_oldest(journal, class, contents) < 0)
-        return -1;
-    contents->classes[class].count = (uint64_t)number;
-    contents->classes[class].pruned = (uint64_t)gone;
-    uint64_t above = (uint64_t)(highest > gone ? highest : gone);
-    if (above > contents->last)
-        contents->last = above;
-    return 0;
-}
-
 /*
  * A file that took the place of another must not give its ids again; and what the other one had is
  * gone, which counts as pruned, also after the next start.
@@ -175,18 +132,13 @@ static int go_on_from(struct journal *journal, const struct contents *before, st
 
 static int read_contents(struct journal *journal)
 {
-    struct contents contents = {0};
-    int64_t reserved;
+    struct contents contents;
     for (enum event_class class = 0; class < EVENT_CLASSES; class ++)
-        if (read_class(journal, class, &contents) < 0)
+        if (contents_read_class(journal->database, class, journal->statements[class][OLDEST],
+                                &contents) < 0)
             return -1;
-    if (database_number(journal->database, "SELECT value FROM state WHERE name = 'reserved'",
-                        &reserved) < 0)
-        return -1;
-    contents.next = contents.reserved = (uint64_t)reserved;
-    if (contents.next <= contents.last)
-        contents.next = contents.reserved = contents.last + 1;
-    if (go_on_from(journal, &journal->contents, &contents) < 0)
+    if (contents_read_ids(journal->database, &contents) < 0 ||
+        go_on_from(journal, &journal->contents, &contents) < 0)
         return -1;
     journal->contents = contents;
     return 0;
@@ -245,7 +197,7 @@ static int open_in_memory(struct journal *journal, struct text *problem)
 
 static int open_file(struct journal *journal, const char *path, struct text *problem)
 {
-    if (journal_file_open(&journal->file, path) < 0)
+    if (journal_file_open(&journal->file, path, problem) < 0)
         return -1;
     journal->name = strdup(journal->file.path); /* absolute, so never taken for a URI */
     if (!journal->name || open_database(journal, problem) < 0)
@@ -271,10 +223,8 @@ struct journal *journal_open(const struct journal_settings *settings)
                      : open_file(journal, settings->path, &problem);
     if (result < 0) {
         if (problem.length > 0)
-            log_error(
-                "cannot use the journal %s: %s; name another with --journal FILE, or move this "
-                "one away",
-                settings->path, problem.bytes);
+            log_error("cannot use the journal %s: %s; --journal FILE names another", settings->path,
+                      problem.bytes);
         journal_close(journal);
         journal = NULL;
     }
@@ -303,10 +253,29 @@ void journal_close(struct journal *journal)
     free(journal);
 }
 
+/*
+ * A log that was removed from under its file is still open here: all that is in it is copied into
+ * the file while that can be done. False, with `problem`, when it cannot.
+ */
+static bool save_lost_log(struct journal *journal, struct text *problem)
+{
+    int64_t is_busy = 1;
+    if (!journal->database || journal_file_is_gone(journal->file.path, &journal->file.identity) ||
+        !journal_file_has_lost_log(&journal->file))
+        return true;
+    if (database_number(journal->database, "PRAGMA wal_checkpoint(TRUNCATE)", &is_busy) == 0 &&
+        !is_busy)
+        return true;
+    text_add(problem, "the journal's write-ahead log was taken away");
+    return false;
+}
+
 int journal_reopen(struct journal *journal, struct text *problem)
 {
     if (journal->in_memory)
         return 0; /* to close it would be to lose it */
+    if (!save_lost_log(journal, problem))
+        return -1;
     close_database(journal);
     if (journal_file_identify(&journal->file, problem) == 0 &&
         open_database(journal, problem) == 0) {
@@ -381,7 +350,7 @@ static int prune_class(struct journal *journal, struct contents *contents, enum 
         return -1;
     contents->classes[class].count -= count;
     contents->classes[class].pruned = last;
-    return read_oldest(journal, class, contents);
+    return contents_read_oldest(journal->statements[class][OLDEST], class, contents);
 }
 
 static int insert(struct journal *journal, struct contents *contents, const struct event *event)
@@ -444,6 +413,11 @@ static int commit_batch(struct journal *journal, struct event *const *events, si
     return database_run(journal->database, "COMMIT");
 }
 
+static bool is_taken_away(const struct journal_file *file)
+{
+    return journal_file_is_gone(file->path, &file->identity) || journal_file_has_lost_log(file);
+}
+
 int journal_append(struct journal *journal, struct event *const *events, size_t count,
                    struct text *problem)
 {
@@ -452,13 +426,13 @@ int journal_append(struct journal *journal, struct event *const *events, size_t 
                     journal->closed_for.failed ? "memory ran out" : journal->closed_for.bytes);
         return -1;
     }
-    if (!journal->in_memory && journal_file_is_gone(journal->file.path, &journal->file.identity)) {
-        text_add(problem, "the journal's file was taken away");
+    if (!journal->in_memory && is_taken_away(&journal->file)) {
+        text_add(problem, "the journal's file, or its log, was taken away");
         return -1;
     }
     struct contents contents = journal->contents;
     if (events[0]->id < contents.next) {
-        text_add(problem, "the journal's file was replaced by one with later events");
+        text_add(problem, "the journal's file has events that are not known here");
         return -1;
     }
     bool reserves = events[count - 1]->id >= contents.reserved;

@@ -1,5 +1,6 @@
 /*
- * journal: events in an SQLite database. Alone knows SQLite.
+ * journal: events in an SQLite database. With the modules it is made of (contents, database,
+ * journal_file, journal_reader, schema) alone knows SQLite.
  *
  * A struct journal belongs to one thread, the recorder's, and so does each struct journal_reader
  * to one other. Every function may wait for the disk: no worker calls any.
@@ -49,8 +50,8 @@ void journal_close(struct journal *journal);
  * Commits events, whose ids ascend and are above all before, in one transaction, together with a
  * small step of the pruning that is due. 0; or -1 with why appended to `problem` in words for a
  * user ("the disk is full"), and then not one of them is recorded: their ids are to be left unused.
- * (Only if the program dies before the next success may they be found there after all: a disk that
- * refuses to sync what it has written may still have it.)
+ * (Only when the program dies or the file is opened anew before the next success may they be found
+ * there after all: a disk that refuses to sync what it has written may still have it.)
  *
  * Before an event is committed, its id is: a block of ids is reserved, which is synced, so that
  * none is given twice even when the events themselves are lost. (With JOURNAL_SYNC_OFF a power

@@ -12,6 +12,9 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+/* With what SQLite adds for its log: it takes no path above 512 bytes. */
+#define PATH_MOST 500
+
 /* Makes durable that `path` is there: the entry of its folder. */
 static void sync_folder_of(const char *path)
 {
@@ -75,6 +78,12 @@ void journal_file_note_log(struct journal_file *file)
         file->log_identity = (struct stat){0};
 }
 
+bool journal_file_has_lost_log(const struct journal_file *file)
+{
+    char name[PATH_MAX + 8];
+    return journal_file_is_gone(beside(name, file->path, "-wal"), &file->log_identity);
+}
+
 /*
  * Removes what the file that is gone has left beside the path. Its log would be taken for that of
  * the next file. The index of a log is shared memory, which a reader may still have mapped: SQLite,
@@ -83,15 +92,68 @@ void journal_file_note_log(struct journal_file *file)
 static void remove_leavings(const struct journal_file *file)
 {
     char name[PATH_MAX + 8];
-    if (!journal_file_is_gone(beside(name, file->path, "-wal"), &file->log_identity))
-        unlink(name);
+    if (!journal_file_has_lost_log(file))
+        unlink(beside(name, file->path, "-wal"));
     unlink(beside(name, file->path, "-shm"));
+}
+
+static void tell_owner(int lock_fd, struct text *problem)
+{
+    char pid[16] = "";
+    if (pread(lock_fd, pid, sizeof(pid) - 1, 0) < 1)
+        strcpy(pid, "?");
+    pid[strcspn(pid, "\n")] = '\0';
+    text_printf(problem, "it is in use by process %s", pid);
+}
+
+/*
+ * Locks a file of its own beside the journal, as SQLite's locks must let others read. A lock that
+ * is held is let go only for the next, if the file that it is on was taken away. -1 with `problem`.
+ */
+static int lock(struct journal_file *file, struct text *problem)
+{
+    char name[PATH_MAX + 8];
+    struct stat held;
+    beside(name, file->path, "-lock");
+    if (file->lock_fd >= 0 && fstat(file->lock_fd, &held) == 0 &&
+        !journal_file_is_gone(name, &held))
+        return 0;
+    int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        if (fd >= 0 && errno == EWOULDBLOCK)
+            tell_owner(fd, problem);
+        else
+            text_printf(problem, "cannot lock it: %s", strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return -1;
+    }
+    if (ftruncate(fd, 0) == 0)
+        dprintf(fd, "%ld\n", (long)getpid());
+    if (file->lock_fd >= 0)
+        close(file->lock_fd);
+    file->lock_fd = fd;
+    return 0;
+}
+
+/* Whether what is at the path can be a journal. -1 with `problem`. */
+static int check(const struct stat *status, struct text *problem)
+{
+    if (S_ISREG(status->st_mode) && status->st_nlink == 1)
+        return 0;
+    text_add(problem, S_ISREG(status->st_mode)
+                          ? "it has a second name (a hard link), under which another server could "
+                            "use it at the same time"
+                          : "it is not a regular file");
+    return -1;
 }
 
 int journal_file_identify(struct journal_file *file, struct text *problem)
 {
     if (file->identity.st_ino != 0 && journal_file_is_gone(file->path, &file->identity))
         remove_leavings(file);
+    if (lock(file, problem) < 0)
+        return -1;
     /*
      * A file that is there is not opened: to close any descriptor of it is to drop all POSIX locks
      * that SQLite has on it in this process.
@@ -99,88 +161,44 @@ int journal_file_identify(struct journal_file *file, struct text *problem)
     int result = stat(file->path, &file->identity);
     if (result < 0 && errno == ENOENT && make_file(file->path) == 0)
         result = stat(file->path, &file->identity);
-    if (result < 0)
-        text_printf(problem, "%s: %s", file->path, strerror(errno));
-    return result;
-}
-
-static void complain_of_other(const char *path, int lock_fd)
-{
-    char pid[16] = "";
-    if (pread(lock_fd, pid, sizeof(pid) - 1, 0) < 1)
-        strcpy(pid, "?");
-    pid[strcspn(pid, "\n")] = '\0';
-    log_error("the journal %s is in use by process %s: end that, or give this server another with "
-              "--journal FILE",
-              path, pid);
-}
-
-/*
- * Locks a file of its own beside the journal: SQLite's locks are dropped by any close of the
- * journal in this process, and must let others read. -1, having logged why.
- */
-static int lock(struct journal_file *file)
-{
-    char *name;
-    if (asprintf(&name, "%s-lock", file->path) < 0)
+    if (result < 0) {
+        text_add(problem, strerror(errno));
         return -1;
-    file->lock_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    int result = file->lock_fd < 0 ? -1 : flock(file->lock_fd, LOCK_EX | LOCK_NB);
-    if (result < 0 && file->lock_fd >= 0 && errno == EWOULDBLOCK)
-        complain_of_other(file->path, file->lock_fd);
-    else if (result < 0)
-        log_error("cannot lock the journal with %s: %s", name, strerror(errno));
-    else if (ftruncate(file->lock_fd, 0) == 0)
-        dprintf(file->lock_fd, "%ld\n", (long)getpid());
-    if (result < 0 && file->lock_fd >= 0) {
-        close(file->lock_fd); /* the name in it is another's */
-        file->lock_fd = -1;
     }
-    free(name);
-    return result;
+    return check(&file->identity, problem);
 }
 
 /*
  * Makes the file if it is missing, and replaces its path by the one that it has whatever link led
- * there: two names of one journal must have one lock. -1, having logged why.
+ * there: two names of one journal must have one lock. -1 with `problem`.
  */
-static int resolve(struct journal_file *file)
+static int resolve(struct journal_file *file, struct text *problem)
 {
-    struct stat status;
     char *real = make_file(file->path) == 0 ? realpath(file->path, NULL) : NULL;
-    if (!real || stat(real, &status) < 0) {
-        log_error("cannot open the journal %s: %s", file->path, strerror(errno));
-        free(real);
-        return -1;
-    }
-    if (!S_ISREG(status.st_mode)) {
-        log_error("cannot use %s as the journal: it is not a regular file", file->path);
-        free(real);
+    if (!real) {
+        text_add(problem, strerror(errno));
         return -1;
     }
     free(file->path);
     file->path = real;
-    return 0;
+    sync_folder_of(real);
+    return stat(real, &file->identity) == 0 ? check(&file->identity, problem) : -1;
 }
 
-int journal_file_open(struct journal_file *file, const char *path)
+int journal_file_open(struct journal_file *file, const char *path, struct text *problem)
 {
-    struct text problem;
-    int result = -1;
-    text_init(&problem);
     *file = (struct journal_file){.path = strdup(path), .lock_fd = -1};
-    if (!file->path)
-        log_error("memory ran out for the journal");
-    else if (make_folders(path) < 0)
-        log_error("cannot make the folder of the journal %s: %s", path, strerror(errno));
-    else if (resolve(file) == 0 && lock(file) == 0)
-        result = journal_file_identify(file, &problem);
-    if (problem.length > 0)
-        log_error("cannot open the journal %s", problem.bytes);
-    text_free(&problem);
-    if (result < 0)
-        journal_file_close(file);
-    return result;
+    if (!file->path) {
+        text_add(problem, "memory ran out");
+    } else if (strlen(path) > PATH_MOST) {
+        text_printf(problem, "its path is longer than %d bytes", PATH_MOST);
+    } else if (make_folders(path) < 0) {
+        text_printf(problem, "its folder cannot be made: %s", strerror(errno));
+    } else if (resolve(file, problem) == 0 && journal_file_identify(file, problem) == 0) {
+        return 0;
+    }
+    journal_file_close(file);
+    return -1;
 }
 
 /* The lock's file stays: who removed it could remove one that another process has just locked. */

@@ -19,19 +19,22 @@ struct journal_file {
 
 /*
  * Makes the folders and the file, both private, if they are missing, and locks the file for this
- * process. -1, having logged why and what to do, with nothing to close.
+ * process. -1, with why and what to do appended to `problem`, and with nothing to close.
  */
-int journal_file_open(struct journal_file *file, const char *path);
+int journal_file_open(struct journal_file *file, const char *path, struct text *problem);
 void journal_file_close(struct journal_file *file);
 
 /*
- * Makes the file again if it is missing, and takes note of which it is. -1, with why appended to
- * `problem`.
+ * Makes the file again if it is missing, locks it anew if its lock was taken away, and takes note
+ * of which it is. -1, with why appended to `problem`.
  */
 int journal_file_identify(struct journal_file *file, struct text *problem);
 
 /* Takes note of the write-ahead log, which SQLite has made by then. */
 void journal_file_note_log(struct journal_file *file);
+
+/* Whether the log is no longer where SQLite made it: what is written to it now would be lost. */
+bool journal_file_has_lost_log(const struct journal_file *file);
 
 /* Whether another file, or none, is now at the path of the one that stat(2) said this of. */
 bool journal_file_is_gone(const char *path, const struct stat *identity);

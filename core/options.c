@@ -100,7 +100,8 @@ static const struct row {
      .help = "Size of an event's data"},
     {SIZE, "recent", 0, "SIZE", FIELD(recent), "64K", "1024M", "4M",
      .help = "Memory for the newest events, which are read without the disk"},
-    {DURATION, "max-wait", 0, "SEC", FIELD(max_wait_ms), "0.1", "86400", "3600",
+    /* Clients that wait again and again may rely on a minute. */
+    {DURATION, "max-wait", 0, "SEC", FIELD(max_wait_ms), "60", "86400", "3600",
      .help = "The longest that a client may wait for an event in one call"},
 
     {HEADING, .help = "What it serves and shows:"},

@@ -16,7 +16,7 @@ struct fetch;
 enum pause_kind {
     PAUSE_NONE,
     PAUSE_EVENT, /* for an event with an id above `seen`, or until `until_ms` */
-    PAUSE_FETCH, /* for `fetch`, or until `until_ms` */
+    PAUSE_FETCH, /* for `fetch`, however long it takes; `until_ms` is for what follows */
 };
 
 struct pause {

@@ -151,6 +151,7 @@ void recorder_note(struct recorder *recorder, struct event *event)
     count_loss(recorder, DUTY_NOTE);
     set_problem(recorder, NO_MEMORY);
     pthread_mutex_unlock(&recorder->lock);
+    pthread_cond_signal(&recorder->work); /* when to tell of it has changed */
 }
 
 enum recording recorder_outcome(struct recorder *recorder, struct connection *holder,
@@ -169,41 +170,43 @@ enum recording recorder_outcome(struct recorder *recorder, struct connection *ho
     return outcome;
 }
 
-/* The data of a gap event. NULL when memory is lacking. */
-static struct event *gap_event(const struct losses *losses, const char *reason)
+/* The data of a gap event, appended. What a path in the reason is of need not be UTF-8. */
+static void write_gap(struct text *data, const struct losses *losses, const struct text *problem)
 {
     xmlrpc_env env;
-    struct text data;
+    struct text reason;
     xmlrpc_env_init(&env);
-    text_init(&data);
+    text_init(&reason);
+    text_escape(&reason, problem->bytes ? problem->bytes : "", problem->length, SIZE_MAX);
     xmlrpc_value *value = xmlrpc_build_value(
         &env, "{s:d,s:d,s:d,s:s}", "missed", (double)losses->missed, "faults",
-        (double)losses->faults, "since", losses->since, "reason", reason ? reason : "");
-    data_write(&env, &data, value);
-    struct event *event =
-        env.fault_occurred ? NULL
-                           : event_new("gap", "server", clock_seconds(), data.bytes, data.length);
-    if (value)
+        (double)losses->faults, "since", losses->since, "reason", reason.bytes ? reason.bytes : "");
+    if (!env.fault_occurred) {
+        data_write(&env, data, value);
         xmlrpc_DECREF(value);
-    text_free(&data);
+    }
+    data->failed = data->failed || env.fault_occurred;
+    text_free(&reason);
     xmlrpc_env_clean(&env);
-    return event;
 }
 
 /*
- * Puts a gap event last in a batch that has taken all of the queue, so that the ids still ascend.
- * The lock is held; what it tells stays counted until it is committed.
+ * Puts the gap event with this id last in a batch that has taken all of the queue, so that the ids
+ * still ascend. What it tells stays counted until it is committed.
  */
-static void add_gap(struct recorder *recorder)
+static void add_gap(struct recorder *recorder, uint64_t id, const struct text *problem)
 {
-    recorder->told = recorder->losses;
-    struct event *event = gap_event(&recorder->told, recorder->problem.bytes);
+    struct text data;
+    text_init(&data);
+    write_gap(&data, &recorder->told, problem);
+    struct event *event =
+        data.failed ? NULL : event_new("gap", "server", clock_seconds(), data.bytes, data.length);
+    text_free(&data);
     if (!event || batch_reserve(&recorder->batch) < 0) {
-        recorder->retry_ms = clock_monotonic_ms() + GAP_MS;
         event_unref(event);
-        return;
+        return; /* to be tried again */
     }
-    event->id = recorder->next_id++;
+    event->id = id;
     batch_add(&recorder->batch, (struct entry){.event = event, .duty = DUTY_GAP});
 }
 
@@ -216,11 +219,9 @@ static int64_t due_ms(const struct recorder *recorder)
     return due;
 }
 
-/* Waits for events, or for the time to prune, and takes them all. False: it is time to end. */
-static bool take_batch(struct recorder *recorder)
+/* Waits for events, or until something is due. The lock is held. */
+static void await_work(struct recorder *recorder)
 {
-    batch_clear(&recorder->batch);
-    pthread_mutex_lock(&recorder->lock);
     int waited = 0;
     while (recorder->queue.count == 0 && !recorder->stopping && waited == 0) {
         int64_t until_ms = due_ms(recorder);
@@ -229,17 +230,43 @@ static bool take_batch(struct recorder *recorder)
         waited = pthread_cond_clockwait(&recorder->work, &recorder->lock, CLOCK_MONOTONIC, &until);
         recorder->asleep = false;
     }
+}
+
+/* Whether it is time to tell of losses; then the next time is set. The lock is held. */
+static bool must_tell(struct recorder *recorder)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    bool may_tell = recorder->stopping ? !recorder->told_at_last : now_ms >= recorder->retry_ms;
+    if (!has_losses(&recorder->losses) || !may_tell)
+        return false;
+    recorder->retry_ms = now_ms + GAP_MS;
+    return true;
+}
+
+/* Waits for something to do, and takes all events that there are. False: it is time to end. */
+static bool take_batch(struct recorder *recorder)
+{
+    struct text problem;
+    uint64_t gap_id = 0;
+    text_init(&problem);
+    batch_clear(&recorder->batch);
+    pthread_mutex_lock(&recorder->lock);
+    await_work(recorder);
     struct batch filled = recorder->queue;
     recorder->queue = recorder->batch;
     recorder->batch = filled;
-    bool may_tell =
-        recorder->stopping ? !recorder->told_at_last : clock_monotonic_ms() >= recorder->retry_ms;
-    if (has_losses(&recorder->losses) && may_tell)
-        add_gap(recorder);
+    if (must_tell(recorder)) {
+        gap_id = recorder->next_id++; /* above those of the batch, and below all that come */
+        recorder->told = recorder->losses;
+        text_append(&problem, recorder->problem.bytes, recorder->problem.length);
+    }
     recorder->told_at_last = recorder->stopping;
-    bool goes_on = !recorder->stopping || recorder->batch.count > 0;
+    bool is_stopping = recorder->stopping;
     pthread_mutex_unlock(&recorder->lock);
-    return goes_on;
+    if (gap_id != 0)
+        add_gap(recorder, gap_id, &problem);
+    text_free(&problem);
+    return !is_stopping || recorder->batch.count > 0;
 }
 
 /* Takes one slice of the batch from `from` on. Returns how many holders are to be told. */
@@ -377,6 +404,10 @@ static void *run(void *argument)
         else if (clock_monotonic_ms() >= recorder->next_prune_ms)
             prune(recorder);
     }
+    if (has_losses(&recorder->losses)) /* all others have ended: nobody else writes them */
+        log_warn("%" PRIu64 " events that were missed are not told in the journal, nor %" PRIu64
+                 " that were refused with a fault",
+                 recorder->losses.missed, recorder->losses.faults);
     pthread_mutex_lock(&recorder->lock);
     recorder->ended = true;
     pthread_cond_signal(&recorder->done);
@@ -417,6 +448,8 @@ bool recorder_stop(struct recorder *recorder, int64_t patience_ms)
     pthread_mutex_unlock(&recorder->lock);
     if (ended)
         pthread_join(recorder->thread, NULL);
+    else
+        pthread_detach(recorder->thread);
     return ended;
 }
 

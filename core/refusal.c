@@ -3,6 +3,8 @@
 #include "core/clock.h"
 
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 /* RFC 9110, 15; 431 and its name are of RFC 6585. */
 static const char *reason_phrase(int status)
@@ -47,4 +49,19 @@ void refusal_write(struct text *response, int status, const char *reason, bool w
                 strlen(reason) + 1);
     if (!without_content)
         text_printf(response, "%s\n", reason);
+}
+
+void refusal_turn_away(int fd, int status, const char *reason)
+{
+    char received[4096];
+    struct text response;
+    text_init(&response);
+    refusal_write(&response, status, reason, false);
+    if (!response.failed && send(fd, response.bytes, response.length, MSG_NOSIGNAL) > 0) {
+        shutdown(fd, SHUT_WR);
+        /* A request that is here already must not make a reset of the close. */
+        recv(fd, received, sizeof(received), MSG_DONTWAIT);
+    }
+    text_free(&response);
+    close(fd);
 }

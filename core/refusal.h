@@ -18,4 +18,10 @@
  */
 void refusal_write(struct text *response, int status, const char *reason, bool without_content);
 
+/*
+ * Sends such a response to a client that there is no room for, as far as the socket takes it at
+ * once, and closes the socket.
+ */
+void refusal_turn_away(int fd, int status, const char *reason);
+
 #endif

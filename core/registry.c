@@ -297,7 +297,6 @@ static xmlrpc_value *run(xmlrpc_env *env, struct call *call, const struct method
     /* Within a multicall nothing pauses, and each call of it has a time of its own. */
     uint64_t before_ns = call->within_multicall ? 0 : call->pause.ran_ns;
     uint64_t begun_ns = monotonic_ns();
-    call->pause.kind = PAUSE_NONE;
     xmlrpc_value *result = method->run(env, call, params);
     uint64_t ran_ns = before_ns + monotonic_ns() - begun_ns;
     if (call->pause.kind != PAUSE_NONE && call_may_pause(call)) {

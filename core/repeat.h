@@ -15,7 +15,6 @@ struct repeat {
     struct text body;     /* of the request */
     struct text response; /* to it, on a connection that is kept */
     struct alike alike;
-    bool truncated;
     int64_t made_ms;         /* on the monotonic clock */
     struct histogram *times; /* where the time of the method counts */
 };
@@ -23,11 +22,11 @@ struct repeat {
 void repeat_free(struct repeat *repeat);
 
 /*
- * Keeps the response to a request with this body. `call` has answered it and has set `alike`; with
- * `pause` it had waited.
+ * Keeps the response to a request with this body, which `call` has answered, setting `alike`;
+ * unless it is so large that it is better made anew.
  */
-void repeat_keep(struct repeat *repeat, const struct call *call, const struct pause *pause,
-                 const char *body, size_t length, const struct text *response);
+void repeat_keep(struct repeat *repeat, const struct call *call, const char *body, size_t length,
+                 const struct text *response);
 
 /*
  * Whether a call with this body, which has waited with `pause`, gets the same response now, as the

@@ -58,6 +58,14 @@ int wire_keep(struct wire *wire, struct connection *connection)
     return connection->input.failed ? -1 : 0;
 }
 
+void wire_drop(struct wire *wire, struct connection *connection)
+{
+    text_free(&connection->input);
+    text_clear(&wire->received);
+    wire->input = &wire->received;
+    wire->start = 0;
+}
+
 enum receiving wire_receive(struct wire *wire, struct connection *connection)
 {
     if (wire->drained && !connection->at_end)

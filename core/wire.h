@@ -34,6 +34,9 @@ const char *wire_request(const struct wire *wire);
 /* Keeps in the connection's own buffer what came and is not answered. -1: out of memory. */
 int wire_keep(struct wire *wire, struct connection *connection);
 
+/* Throws away what came and is not answered. */
+void wire_drop(struct wire *wire, struct connection *connection);
+
 enum receiving { RECEIVED, NOTHING_YET, GONE };
 
 /* Receives what there is, behind the input. */

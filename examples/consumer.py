@@ -22,6 +22,7 @@ PAGE = 100  # events at a time: so many are processed in one transaction
 
 # What a server that stops, starts or is cut off can look like.
 GONE = (OSError, HTTPException, ProtocolError, ExpatError)
+CANNOT_NOW = -32500  # the fault of a server whose journal cannot be read
 
 
 class PatientTransport(Transport):
@@ -81,7 +82,9 @@ def main(server, path, *types):
         try:
             consume(proxy, database, types)
             pause = 0
-        except GONE as error:
+        except (*GONE, Fault) as error:
+            if isinstance(error, Fault) and error.faultCode != CANNOT_NOW:
+                raise
             pause = min(2 * pause or 1, LONGEST_PAUSE_S)
             print(f"no answer, again in {pause} s: {error}", file=sys.stderr, flush=True)
             time.sleep(pause)

@@ -300,7 +300,7 @@ static xmlrpc_value *wait_events(xmlrpc_env *env, struct call *call, xmlrpc_valu
     bool is_recent = !call->pause.fetch;
     read_page(env, call, &reading);
     if (!env->fault_occurred) {
-        if (call->resumed && reading.page.count > 0 && is_recent)
+        if (call->resumed && reading.page.count > 0 && is_recent && !reading.window.truncated)
             note_alike(call, &reading);
         bool is_fetched = !call->pause.fetch || !call_may_pause(call);
         if (reading.page.count == 0 && (may_wait || !is_fetched))
@@ -343,8 +343,8 @@ static const struct method methods[] = {
      "monitor.sendEvent(type[, data]) records an event of the caller's and returns its id, once it "
      "is recorded. The type is a name of letters, digits, '.', '_' and '-' that begins with a "
      "letter; those of the server's own events (connect, disconnect, print, gap, and all that "
-     "begin with \"server.\" or \"worker.\") are refused. The data is any value; an empty string "
-     "without it."},
+     "begin with \"server.\" or \"worker.\") are refused. The data is any value, of at most 50 "
+     "arrays and structs inside one another; an empty string without it."},
     {"monitor.readEvents", read_events, "struct,string,int;struct,string,int,array",
      "monitor.readEvents(after, limit[, types]) returns the events after a cursor, oldest first, "
      "at most limit (1 to 1,000) of them, as a struct: the events, each a struct of its id, time, "

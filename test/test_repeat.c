@@ -28,7 +28,7 @@ static int set_up(void **state)
     fixture->pause = (struct pause){.kind = PAUSE_EVENT, .seen = 10, .ran_ns = 5000};
     text_init(&response);
     text_add(&response, "HTTP/1.1 200 OK");
-    repeat_keep(&fixture->repeat, &call, &fixture->pause, BODY, strlen(BODY), &response);
+    repeat_keep(&fixture->repeat, &call, BODY, strlen(BODY), &response);
     text_free(&response);
     *state = fixture;
     return 0;

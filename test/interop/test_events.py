@@ -1,11 +1,13 @@
 """Events: recording them with sendEvent and print, and reading them page by page."""
 import datetime
+import socket
 import threading
 import time
 import unittest
 import xmlrpc.client
 
-from lookout import LookoutTest, Server, call_body, pages, read_events, request, wait_until
+from lookout import (CLIENT, LookoutTest, Server, call_body, pages, read_events, request, run,
+                     wait_until)
 
 ANSWER_MAX = 512 * 1024  # bytes: the most that xmlrpc-c's own clients read
 
@@ -299,6 +301,23 @@ class LargeEvents(EventsTest):
                 self.assertLess(len(response.body), ANSWER_MAX)
                 self.assertEqual([event["id"] for event in response.value()["events"]], [number])
 
+    def nested(self, depth):
+        value = "deep"
+        for i in range(depth):
+            value = {"in": value} if i % 2 else [value]
+        return value
+
+    def test_data_that_is_too_deep(self):
+        """As deep as it may be, the C client reads it, and it can be read within a multicall."""
+        number = self.send(self.nested(50))
+        self.assert_fault(-32602, "50 arrays", self.proxy.monitor.sendEvent, self.type, self.nested(51))
+        self.assert_fault(-32602, "50 arrays", self.proxy.print, self.nested(50))
+        done = run(CLIENT, f"127.0.0.1:{self.server.port}", "--json", "call", "system.multicall",
+                   "array/(struct/{methodName:monitor.readEvents,"
+                   f"params:array/({int(number) - 1},i/1)" + "})")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn('"deep"', done.stdout)
+
 
 class Pages(unittest.TestCase):
     """Memory for few events: the older ones are read from the journal's file."""
@@ -366,6 +385,16 @@ class Pages(unittest.TestCase):
             self.assertEqual(read_events(proxy, "t0", "t1", "t2"), sent)
             wait_until(lambda: proxy.monitor.getStatus()["connections"]["open"] == 1,
                        "a reader that left is still there")
+
+    def test_who_ends_its_sending_gets_its_old_page(self):
+        with Server("--recent", "64K") as server, server.proxy() as proxy:
+            sent = self.fill(proxy)
+            for body in (call_body("monitor.readEvents", "", 10, ["t0"]),
+                         call_body("monitor.waitEvents", "", 10, 0, ["t0"])):
+                with server.connect() as reader:
+                    reader.send(request(body))
+                    reader.socket.shutdown(socket.SHUT_WR)
+                    self.assertEqual(reader.read().value()["events"], sent[:30:3])
 
     def test_many_readers_of_old_pages_at_once(self):
         with Server("--recent", "64K", "--threads", "2", "--quiet") as server, \

@@ -1,4 +1,5 @@
 """The C client's events: to send, to read and to follow them, across whatever the server does."""
+import contextlib
 import json
 import signal
 import socket
@@ -28,6 +29,21 @@ def send_many(proxy, count, kind="numbered"):
             calls.monitor.sendEvent(kind, number)
         ids += calls()
     return ids
+
+
+@contextlib.contextmanager
+def stub_of(method, function):
+    """The address of a server that has this one method."""
+    stub = xmlrpc.server.SimpleXMLRPCServer(("127.0.0.1", 0), logRequests=False)
+    stub.register_function(function, method)
+    thread = threading.Thread(target=stub.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"127.0.0.1:{stub.server_address[1]}"
+    finally:
+        stub.shutdown()
+        stub.server_close()
+        thread.join(PATIENCE)
 
 
 class Follower:
@@ -188,18 +204,32 @@ class Pages(unittest.TestCase):
             events, following = pages[after]
             return {"events": events, "next": following, "first": "1", "truncated": False}
 
-        stub = xmlrpc.server.SimpleXMLRPCServer(("127.0.0.1", 0), logRequests=False)
-        stub.register_function(read_events_of_stub, "monitor.readEvents")
-        thread = threading.Thread(target=stub.serve_forever, daemon=True)
-        thread.start()
-        try:
-            done = run(CLIENT, f"127.0.0.1:{stub.server_address[1]}", "--json", "events")
-        finally:
-            stub.shutdown()
-            stub.server_close()
-            thread.join(PATIENCE)
+        with stub_of("monitor.readEvents", read_events_of_stub) as address_of_stub:
+            done = run(CLIENT, address_of_stub, "--json", "events")
         self.assertEqual((done.returncode, done.stderr), (DONE, ""))
         self.assertEqual(json.loads(done.stdout), [event])
+
+
+class Journal(unittest.TestCase):
+    def test_a_journal_that_cannot_be_read_for_a_while_ends_nothing(self):
+        answers = iter([[], xmlrpc.client.Fault(-32500, "the journal cannot be read: no"),
+                        xmlrpc.client.Fault(-32500, "the journal cannot be read: no"), ["1"], ["2"]])
+
+        def wait_events_of_stub(after, _limit, _timeout, _types):
+            answer = next(answers)
+            if isinstance(answer, xmlrpc.client.Fault):
+                raise answer
+            events = [{"id": number, "time": 1.5, "type": "a", "source": "conn1", "data": ""}
+                      for number in answer]
+            return {"events": events, "next": answer[-1] if answer else after, "first": "1",
+                    "truncated": False}
+
+        with stub_of("monitor.waitEvents", wait_events_of_stub) as address_of_stub:
+            done = run(CLIENT, address_of_stub, "--json", "events", "--follow", "--since", "0",
+                       "--limit", "2")
+        self.assertEqual(done.returncode, DONE, done.stderr)
+        self.assertEqual([json.loads(line)["id"] for line in done.stdout.splitlines()], ["1", "2"])
+        self.assertRegex(done.stderr, r"\A.*lost.*cannot be read.*\n.*back, going on after.*\n\Z")
 
 
 class Follow(EventsTest):

@@ -34,6 +34,21 @@ class Starting(unittest.TestCase):
         with server.again() as again, again.proxy() as proxy:
             self.assertEqual(len(read_events(proxy, "print")), 1)
 
+    def test_a_second_name_of_a_journal_is_refused(self):
+        """The other server would lock that one: no lock is of the file itself."""
+        with Server() as server, server.proxy() as proxy:
+            link = server.journal + ".hard"
+            os.link(server.journal, link)
+            self.assert_refused("hard link", "--journal", link)
+            self.assertEqual(proxy.print("still here"), 1)
+            os.remove(link)
+
+    def test_a_path_that_is_too_long(self):
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        path = folder + "/" + "/".join(["x" * 100] * 5)
+        self.assert_refused("longer than", "--journal", path)
+        self.assertEqual(os.listdir(folder), [])
+
     def test_files_that_are_no_journal_are_left_alone(self):
         folder = self.enterContext(tempfile.TemporaryDirectory())
         text, other, later = (os.path.join(folder, name) for name in ("text", "other", "later"))
@@ -266,6 +281,53 @@ class Mishaps(unittest.TestCase):
             new, _ = self.send(proxy)
             after = [new] + [proxy.monitor.sendEvent("after", "x" * 1000) for _ in range(200)]
             self.assertEqual([event["id"] for event in read_events(proxy, "after")], after)
+
+    def test_a_log_that_is_taken_away_alone(self):
+        """What was recorded in it is not lost, nor is anything recorded where nobody finds it."""
+        with Server("--recent", "64K", expect_stderr=RECORDING_FAILS) as server, \
+                server.proxy() as proxy:
+            before = [proxy.monitor.sendEvent("kept", "x" * 1000) for _ in range(200)]
+            read_events(proxy)
+            os.remove(server.journal + "-wal")
+            new, _ = self.send(proxy)
+            after = [proxy.monitor.sendEvent("kept") for _ in range(20)]
+            self.assertEqual([event["id"] for event in read_events(proxy, "kept")], before + after)
+            server.kill()
+            server.stop = lambda: None  # it has ended
+        with server.again() as again, again.proxy() as proxy:
+            self.assertEqual([event["id"] for event in read_events(proxy, "kept")], before + after)
+            self.assertEqual([event["id"] for event in read_events(proxy, "after")], [new])
+
+    def test_a_folder_that_is_emptied_is_still_one_servers(self):
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        path = os.path.join(folder, "journal.db")
+        with Server("--journal", path, expect_stderr=RECORDING_FAILS) as server, \
+                server.proxy() as proxy:
+            proxy.monitor.sendEvent("before")
+            for name in os.listdir(folder):
+                os.remove(os.path.join(folder, name))
+            self.send(proxy)
+            done = run(SERVER, "--listen", "127.0.0.1:0", "--journal", path, timeout=PATIENCE)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(f"in use by process {server.process.pid}", done.stderr)
+
+    def test_a_folder_whose_name_is_hard_to_tell(self):
+        """The reason in a gap has it: XML cannot carry it as it is."""
+        for name in (b"bad\xff", b"control\x01", "<ä&\"\\>".encode()):
+            folder = os.path.join(tempfile.mkdtemp(dir=STATE).encode(), name)
+            with self.subTest(name=name), \
+                    Server("--journal", os.fsdecode(folder + b"/journal.db"),
+                           expect_stderr=RECORDING_FAILS) as server, server.proxy() as proxy:
+                proxy.monitor.sendEvent("before")
+                os.rename(folder, folder + b".away")
+                with self.assertRaises(xmlrpc.client.Fault):
+                    for _ in range(10):
+                        proxy.monitor.sendEvent("refused")
+                with contextlib.suppress(xmlrpc.client.Fault):
+                    proxy.monitor.sendEvent("refused")  # the second failure has it opened anew
+                os.mkdir(folder)
+                self.send(proxy)
+                wait_until(lambda: read_events(proxy, "gap"), "no gap event")
 
     def test_another_program_that_leaves_does_not_take_the_log_along(self):
         """Who believes to be the last user of a file removes its log: the server has to be seen."""

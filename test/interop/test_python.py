@@ -183,7 +183,7 @@ class Terminal(unittest.TestCase):
         self.assertAlmostEqual(float(gone[3]), (time_of(gone) - time_of(connected)).total_seconds(),
                                delta=0.002)
         self.assertEqual([line.split()[0] for line in server.lines()],
-                         ["listening", "connected", "print", "print", "disconnected"])
+                         ["listening", "recording", "connected", "print", "print", "disconnected"])
 
     def test_calls_of_one_proxy_share_a_connection(self):
         with Server() as server:

@@ -315,6 +315,14 @@ class Failing(VfsTest):
             self.assertIn(RECORDING_FAILS[i % 2], line)
 
 
+    def test_what_is_untold_at_the_end_is_in_the_log(self):
+        self.fail()
+        self.assert_fault("not recorded", self.proxy.print, "refused")
+        self.server.expect_stderr = [*RECORDING_FAILS, "are not told in the journal"]
+        self.server.stop()
+        self.assertRegex(self.server.stderr.all()[-1], " 1 that were refused with a fault$")
+
+
 class FullDisk(unittest.TestCase):
     def fill(self, proxy):
         """Records until that fails. The ids, and the text of the fault."""
