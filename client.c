@@ -48,7 +48,7 @@ static const struct argp_option option_table[] = {
      OPTIONS_OF_PING},
     {"interval", OPTION_INTERVAL, "SECONDS", 0, "From one to the next (1)", OPTIONS_OF_PING},
     {NULL, 0, NULL, 0, "With events:", OPTIONS_OF_EVENTS},
-    {"since", OPTION_SINCE, "ID", 0, "Those after this event; 0: all that are kept",
+    {"since", OPTION_SINCE, "ID", 0, "Those after this event (all that are kept)",
      OPTIONS_OF_EVENTS},
     {"type", OPTION_TYPE, "TYPE", 0,
      "Those of this type; may be repeated (all but connect and disconnect)", OPTIONS_OF_EVENTS},
@@ -260,8 +260,8 @@ static const struct argp parser = {
 
 static void print_usage(const struct command *command)
 {
-    fprintf(stderr, "Usage: %s SERVER %s %s\n", program_invocation_name, command->name,
-            command->synopsis);
+    fprintf(stderr, "Usage: %s SERVER %s%s%s\n", program_invocation_name, command->name,
+            command->synopsis[0] != '\0' ? " " : "", command->synopsis);
 }
 
 /* False, and told, when an option was given that only another command takes. */

@@ -169,20 +169,46 @@ int journal_file_identify(struct journal_file *file, struct text *problem)
 }
 
 /*
+ * Whether it begins as no database of SQLite's does: then it is left alone, with no lock beside it.
+ * But one whose beginning the power failing has spoilt has a log or a journal to mend it by.
+ */
+static bool is_foreign(const char *path)
+{
+    char name[PATH_MAX + 8];
+    if (access(beside(name, path, "-wal"), F_OK) == 0 ||
+        access(beside(name, path, "-journal"), F_OK) == 0)
+        return false;
+    static const char magic[16] = "SQLite format 3";
+    char begin[sizeof(magic)];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t length = fd < 0 ? 0 : read(fd, begin, sizeof(begin));
+    if (fd >= 0)
+        close(fd);
+    return length > 0 &&
+           (length < (ssize_t)sizeof(magic) || memcmp(begin, magic, sizeof(magic)) != 0);
+}
+
+/*
  * Makes the file if it is missing, and replaces its path by the one that it has whatever link led
  * there: two names of one journal must have one lock. -1 with `problem`.
  */
 static int resolve(struct journal_file *file, struct text *problem)
 {
     char *real = make_file(file->path) == 0 ? realpath(file->path, NULL) : NULL;
-    if (!real) {
+    if (!real || stat(real, &file->identity) < 0) {
         text_add(problem, strerror(errno));
+        free(real);
         return -1;
     }
     free(file->path);
     file->path = real;
     sync_folder_of(real);
-    return stat(real, &file->identity) == 0 ? check(&file->identity, problem) : -1;
+    if (check(&file->identity, problem) < 0)
+        return -1;
+    if (!is_foreign(real))
+        return 0;
+    text_add(problem, "it is not a journal, or is damaged");
+    return -1;
 }
 
 int journal_file_open(struct journal_file *file, const char *path, struct text *problem)

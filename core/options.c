@@ -59,7 +59,7 @@ static const struct row {
     {HEADING, .help = "What it takes on (K and M are 1024 and 1048576 bytes):"},
     {COUNT, "threads", 0, "N", FIELD(threads), "1", "1024",
      .help = "How many methods run at once (default: twice the processors, at least 4)"},
-    {COUNT, "max-connections", 0, "N", FIELD(max_connections), "1", "1000000", "10000",
+    {COUNT, "max-connections", 0, "N", FIELD(max_connections), "1", "1000000", "16384",
      .help = "Connections open at once; one more is told to come back later"},
     {SIZE, "max-body", 0, "SIZE", FIELD(max_body), "1K", "256M", "512K",
      .help = "Size of a request's body"},
@@ -81,7 +81,8 @@ static const struct row {
 
     {HEADING, .help = "What it remembers:"},
     {TEXT, "journal", 0, "FILE", FIELD(journal),
-     .help = "Record events in this file, made if missing; :memory: records them for this run only "
+     .help = "Record events in this file, made with its folders if missing; :memory: records them "
+             "for this run only "
              "(default: lookout/journal.db in $XDG_STATE_HOME, or in ~/.local/state)"},
     {CHOICE, "sync", 0, "MODE", FIELD(sync), .initial = "full",
      .help =
@@ -93,7 +94,7 @@ static const struct row {
          "Events kept; those of who came and left are kept, and counted, apart from all others"},
     {COUNT, "keep-days", 0, "N", FIELD(keep_days), "0", "36500", "30",
      .help = "Days that events are kept; 0 is for ever"},
-    {COUNT, "max-pending", 0, "N", FIELD(max_pending), "2", "1000000", "10000",
+    {COUNT, "max-pending", 0, "N", FIELD(max_pending), "2", "1000000", "32768",
      .help = "Events that may wait to be recorded; a call with one more gets a fault"},
     /* Below what clients of xmlrpc-c read, 512K, with room for the answer around it. */
     {SIZE, "max-event", 0, "SIZE", FIELD(max_event), "1K", "384K", "256K",

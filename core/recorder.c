@@ -78,6 +78,11 @@ static void count_loss(struct recorder *recorder, enum duty duty)
         losses->faults++;
 }
 
+static void tell_of_failure(const char *why)
+{
+    log_error("events cannot be recorded: %s; calls that need it get a fault meanwhile", why);
+}
+
 static void set_problem(struct recorder *recorder, const char *problem)
 {
     text_clear(&recorder->problem);
@@ -105,6 +110,7 @@ static uint64_t enqueue(struct recorder *recorder, struct entry entry, struct te
     uint64_t id = 0;
     pthread_mutex_lock(&recorder->lock);
     const char *full = queue_problem(recorder, &entry);
+    bool is_news = full && !recorder->stopping && !has_losses(&recorder->losses);
     if (full) {
         count_loss(recorder, entry.duty);
         set_problem(recorder, full);
@@ -121,6 +127,8 @@ static uint64_t enqueue(struct recorder *recorder, struct entry entry, struct te
     pthread_mutex_unlock(&recorder->lock);
     if (must_wake)
         pthread_cond_signal(&recorder->work);
+    if (is_news)
+        tell_of_failure(full);
     return id;
 }
 
@@ -332,7 +340,7 @@ static void fail(struct recorder *recorder, const struct text *problem)
 {
     const char *why = problem->bytes ? problem->bytes : NO_MEMORY;
     if (recorder->failures++ == 0)
-        log_error("events cannot be recorded: %s; calls that need it get a fault meanwhile", why);
+        tell_of_failure(why);
     pthread_mutex_lock(&recorder->lock);
     set_problem(recorder, why);
     recorder->retry_ms = clock_monotonic_ms() + GAP_MS;

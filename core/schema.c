@@ -31,7 +31,7 @@ int schema_check(sqlite3 *database, struct text *problem)
         database_number(database, "PRAGMA user_version", &format) < 0 ||
         database_number(database, "SELECT count(*) FROM sqlite_schema", &objects) < 0) {
         if (sqlite3_errcode(database) == SQLITE_NOTADB)
-            text_add(problem, "it is not a journal, but another kind of file");
+            text_add(problem, "it is not a journal, or is damaged");
         else
             database_problem(database, problem);
         return -1;

@@ -340,8 +340,9 @@ static xmlrpc_value *send_event(xmlrpc_env *env, struct call *call, xmlrpc_value
 
 static const struct method methods[] = {
     {"monitor.sendEvent", send_event, "string,string;string,string,any",
-     "monitor.sendEvent(type[, data]) records an event of the caller's and returns its id, once it "
-     "is recorded. The type is a name of letters, digits, '.', '_' and '-' that begins with a "
+     "monitor.sendEvent(type[, data]) records an event of the caller's and returns its id, a "
+     "string, once it is recorded. The type is a name of letters, digits, '.', '_' and '-' that "
+     "begins with a "
      "letter; those of the server's own events (connect, disconnect, print, gap, and all that "
      "begin with \"server.\" or \"worker.\") are refused. The data is any value, of at most 50 "
      "arrays and structs inside one another; an empty string without it."},
@@ -349,10 +350,12 @@ static const struct method methods[] = {
      "monitor.readEvents(after, limit[, types]) returns the events after a cursor, oldest first, "
      "at most limit (1 to 1,000) of them, as a struct: the events, each a struct of its id, time, "
      "type, source and data; the cursor to go on from (next), also when there are no events; the "
-     "oldest id kept (first, \"0\" for none); and whether events after the cursor are no longer "
+     "oldest id kept of what can be asked for so (first, \"0\" for none); and whether events after "
+     "the cursor are no longer "
      "kept (truncated). A cursor is what an answer gave as next, an event's id, or \"\" for the "
-     "start. Types is an array of types to leave out all others; without it connect and disconnect "
-     "are left out. An answer may have fewer events than there are: you have read all when there "
+     "start. Types is an array of types to leave out all others; without it, or empty, connect and "
+     "disconnect are left out. An answer may have fewer events than there are: you have read all "
+     "when there "
      "are none and next is the cursor that you gave."},
     {"monitor.waitEvents", wait_events,
      "struct,string,int,double;struct,string,int,int;struct,string,int,double,array;"

@@ -101,7 +101,7 @@ static const struct number {
     /* The default of --threads depends on the machine: 0 here, see its own test. */
     {"--threads", FIELD(threads), 0, "1", 1, "0", "1024", 1024, "1025",
      "a whole number from 1 to 1024"},
-    {"--max-connections", FIELD(max_connections), 10000, "1", 1, "0", "1000000", 1000000, "1000001",
+    {"--max-connections", FIELD(max_connections), 16384, "1", 1, "0", "1000000", 1000000, "1000001",
      "a whole number from 1 to 1000000"},
     {"--max-body", FIELD(max_body), 512 * 1024, "1K", 1024, "1023", "256M", 256 * 1024 * 1024,
      "268435457", "a size from 1K to 256M"},
@@ -117,6 +117,18 @@ static const struct number {
      "10000001", "a whole number from 8 to 10000000"},
     {"--max-multicall", FIELD(max_multicall), 1000, "1", 1, "0", "100000", 100000, "100001",
      "a whole number from 1 to 100000"},
+    {"--keep-events", FIELD(keep_events), 100000, "1", 1, "0", "1000000000", 1000000000,
+     "1000000001", "a whole number from 1 to 1000000000"},
+    {"--keep-days", FIELD(keep_days), 30, "0", 0, "-1", "36500", 36500, "36501",
+     "a whole number from 0 to 36500"},
+    {"--max-pending", FIELD(max_pending), 32768, "2", 2, "1", "1000000", 1000000, "1000001",
+     "a whole number from 2 to 1000000"},
+    {"--max-event", FIELD(max_event), 256 * 1024, "1K", 1024, "1023", "384K", 384 * 1024, "385K",
+     "a size from 1K to 384K"},
+    {"--recent", FIELD(recent), 4 << 20, "64K", 64 * 1024, "63K", "1024M", 1024 << 20, "1025M",
+     "a size from 64K to 1024M"},
+    {"--max-wait", FIELD(max_wait_ms), 3600000, "60", 60000, "59.999", "86400", 86400000, "86401",
+     "a number of seconds from 60 to 86400"},
 };
 
 static long value_of(const struct options *options, const struct number *number)

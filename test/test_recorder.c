@@ -27,6 +27,7 @@ struct journal {
     bool stopped; /* nothing is committed until this is false again */
     unsigned waiting;
     bool fails;
+    unsigned fail_next; /* so many commits */
     unsigned commits, failed_commits, reopened;
     uint64_t next; /* of the bounds */
     struct event *recorded[RECORDED];
@@ -42,7 +43,9 @@ int journal_append(struct journal *journal, struct event *const *events, size_t 
     while (journal->stopped)
         pthread_cond_wait(&journal->changed, &journal->lock);
     journal->waiting--;
-    bool fails = journal->fails;
+    bool fails = journal->fails || journal->fail_next > 0;
+    if (journal->fail_next > 0)
+        journal->fail_next--;
     if (fails) {
         text_add(problem, "the disk is full");
         journal->failed_commits++;
@@ -263,6 +266,30 @@ static void a_holder_is_told_why_its_event_was_not_recorded_once(void **state)
     text_free(&problem);
 }
 
+/* As of a multicall: its events can be of two commits. */
+static void a_holder_of_which_one_commit_failed_is_told_so(void **state)
+{
+    struct fixture *fixture = *state;
+    struct text problem;
+    text_init(&problem);
+    stop_journal_within_commit(fixture);
+    record(fixture, &fixture->connection);
+    pthread_mutex_lock(&fixture->journal.lock);
+    fixture->journal.fail_next = 2; /* the one in progress, and that with the first event */
+    fixture->journal.stopped = false;
+    pthread_cond_broadcast(&fixture->journal.changed);
+    while (fixture->journal.waiting > 0)
+        pthread_cond_wait(&fixture->journal.changed, &fixture->journal.lock);
+    fixture->journal.stopped = true;
+    while (fixture->journal.waiting == 0)
+        pthread_cond_wait(&fixture->journal.changed, &fixture->journal.lock);
+    pthread_mutex_unlock(&fixture->journal.lock);
+    record(fixture, &fixture->connection);
+    set_journal(fixture, false, false);
+    assert_int_equal(outcome_of(fixture, &fixture->connection, &problem), RECORDING_FAILED);
+    text_free(&problem);
+}
+
 static void events_that_come_meanwhile_are_committed_together(void **state)
 {
     struct fixture *fixture = *state;
@@ -339,6 +366,29 @@ static void nothing_is_published_before_it_is_committed(void **state)
     assert_int_equal(last, 102);
 }
 
+/* Who has an answer finds his event when he reads, and his lines are on their way. */
+static void a_holder_is_told_after_its_event_is_published_and_shown(void **state)
+{
+    struct fixture *fixture = *state;
+    struct text lines, problem;
+    uint64_t first, last;
+    size_t waiters;
+    text_init(&problem);
+    text_init(&lines);
+    text_add(&lines, "one\n");
+    pthread_mutex_lock(&fixture->display.lock); /* nothing is shown meanwhile */
+    recorder_record(fixture->recorder, event_of("a"), &fixture->connection, &lines, &problem);
+    int64_t until_ms = clock_monotonic_ms() + PATIENCE_MS;
+    do
+        events_totals(fixture->events, &first, &last, &waiters);
+    while (last != 101 && clock_monotonic_ms() < until_ms);
+    assert_int_equal(last, 101);
+    assert_int_equal(recorder_outcome(fixture->recorder, &fixture->connection, &problem),
+                     RECORDING_PENDING);
+    pthread_mutex_unlock(&fixture->display.lock);
+    assert_int_equal(outcome_of(fixture, &fixture->connection, &problem), RECORDING_COMMITTED);
+}
+
 static void a_full_queue_refuses_and_says_so(void **state)
 {
     struct fixture *fixture = *state;
@@ -351,6 +401,28 @@ static void a_full_queue_refuses_and_says_so(void **state)
         recorder_record(fixture->recorder, event_of("a"), &fixture->connection, NULL, &problem), 0);
     assert_non_null(strstr(problem.bytes, "--max-pending"));
     assert_int_equal(fixture->connection.unrecorded, 0);
+    set_journal(fixture, false, false);
+    text_free(&problem);
+}
+
+/* However few they are: memory is bounded, too. */
+static void a_queue_of_large_events_is_full_earlier(void **state)
+{
+    struct fixture *fixture = *state;
+    struct text problem;
+    static char data[16 << 20];
+    memset(data, 'x', sizeof(data));
+    text_init(&problem);
+    stop_journal_within_commit(fixture);
+    for (int i = 0; i < 3; i++)
+        assert_int_not_equal(recorder_record(fixture->recorder,
+                                             event_new("a", "conn1", 0, data, sizeof(data)), NULL,
+                                             NULL, &problem),
+                             0);
+    assert_int_equal(recorder_record(fixture->recorder,
+                                     event_new("a", "conn1", 0, data, sizeof(data)), NULL, NULL,
+                                     &problem),
+                     0);
     set_journal(fixture, false, false);
     text_free(&problem);
 }
@@ -408,6 +480,29 @@ static void what_was_missed_is_told_in_one_gap_when_the_journal_is_back(void **s
     stop(fixture);
     assert_int_equal(fixture->journal.count, 1);
     assert_gap(fixture, 5, 1, "the disk is full");
+    text_free(&problem);
+}
+
+static void what_is_missed_while_a_gap_is_recorded_is_told_in_the_next(void **state)
+{
+    struct fixture *fixture = *state;
+    struct journal *journal = &fixture->journal;
+    struct text problem;
+    text_init(&problem);
+    set_journal(fixture, false, true);
+    record(fixture, &fixture->connection);
+    assert_int_equal(outcome_of(fixture, &fixture->connection, &problem), RECORDING_FAILED);
+    set_journal(fixture, true, false); /* the gap event is in a commit that does not end yet */
+    pthread_mutex_lock(&journal->lock);
+    while (journal->waiting == 0)
+        pthread_cond_wait(&journal->changed, &journal->lock);
+    pthread_mutex_unlock(&journal->lock);
+    for (int i = 0; i <= MAX_PENDING; i++)
+        recorder_note(fixture->recorder, event_of("connect")); /* half of them fit in */
+    set_journal(fixture, false, false);
+    stop(fixture);
+    assert_gap(fixture, MAX_PENDING / 2 + 1, 0,
+               "more events wait to be recorded than --max-pending allows");
     text_free(&problem);
 }
 
@@ -507,14 +602,18 @@ int main(void)
         TEST(a_holder_is_told_when_its_event_is_committed),
         TEST(a_holder_of_several_is_told_once_after_the_last),
         TEST(a_holder_is_told_why_its_event_was_not_recorded_once),
+        TEST(a_holder_of_which_one_commit_failed_is_told_so),
         TEST(events_that_come_meanwhile_are_committed_together),
         TEST(ids_go_on_where_the_journal_says),
         TEST(ids_jump_when_the_journal_says),
         TEST(lines_are_shown_after_the_commit_and_not_without_it),
         TEST(nothing_is_published_before_it_is_committed),
+        TEST(a_holder_is_told_after_its_event_is_published_and_shown),
         TEST(a_full_queue_refuses_and_says_so),
+        TEST(a_queue_of_large_events_is_full_earlier),
         TEST(notes_fill_half_of_the_queue),
         TEST(what_was_missed_is_told_in_one_gap_when_the_journal_is_back),
+        TEST(what_is_missed_while_a_gap_is_recorded_is_told_in_the_next),
         TEST(a_gap_comes_after_the_events_that_it_comes_with),
         TEST(a_journal_that_goes_on_failing_is_opened_anew),
         TEST(stopping_commits_what_is_queued_and_tries_a_gap_once),

@@ -99,6 +99,13 @@ static void sync_changes(struct disk *disk, size_t count)
         memmove(disk->changes, disk->changes + count, disk->count * sizeof(disk->changes[0]));
 }
 
+/* As Linux does when a sync fails: what was to be written counts as written, and never is. */
+static void forget_changes(struct disk *disk)
+{
+    while (disk->count > 0)
+        free(disk->changes[--disk->count].bytes);
+}
+
 /* SQLite's own VFS syncs the folder with the first sync of a new log, and when told to. */
 static void sync_folder(void)
 {
@@ -217,8 +224,12 @@ static int vfs_sync(sqlite3_file *base, int flags)
     (void)flags;
     if (!file->disk)
         return SQLITE_OK;
-    if (begin(CHANGES))
+    if (begin(CHANGES)) {
+        pthread_mutex_lock(&lock);
+        forget_changes(file->disk);
+        pthread_mutex_unlock(&lock);
         return SQLITE_IOERR_FSYNC;
+    }
     pthread_mutex_lock(&lock);
     size_t count = file->disk->count;
     const struct timespec pause = {sync_ms / 1000, (long)(sync_ms % 1000) * 1000000};

@@ -17,8 +17,8 @@ from lookout import (Lines, PATIENCE, ROOT, SLOW, Server, environment, read_even
                      wait_for_waiters, wait_until)
 
 CONSUMER = os.path.join(ROOT, "examples", "consumer.py")
-KILLS = 40
-LIFE_S = (0.05, 0.4)  # of a consumer until it is killed: from its start-up to well into its work
+KILLS = 40 if SLOW == 1 else 8
+LIFE_S = (0.05 * SLOW, 0.4 * SLOW)  # of a consumer: from its start-up to well into its work
 BATCH = 50  # events sent in one call
 
 

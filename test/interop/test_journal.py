@@ -66,6 +66,7 @@ class Starting(unittest.TestCase):
                 with open(path, "rb") as file:
                     before = file.read()
                 self.assert_refused(f"{path}.*({why})", "--journal", path)
+                self.assertFalse(path == text and os.path.exists(path + "-lock"))
                 with open(path, "rb") as file:
                     self.assertEqual(file.read(), before)
 
@@ -202,6 +203,16 @@ class Keeping(unittest.TestCase):
             self.assertTrue(page["truncated"])
             self.assertEqual([event["type"] for event in page["events"]], ["server.start", "new"])
             self.assertGreater(int(new), int(old[-1]))
+
+    def test_no_days_are_for_ever(self):
+        with Server() as server, server.proxy() as proxy:
+            old = [proxy.monitor.sendEvent("old", i) for i in range(5)]
+        with sqlite3.connect(server.journal) as journal:
+            journal.execute("UPDATE events SET time = 1")
+        journal.close()
+        with server.again("--keep-days", "0") as again, again.proxy() as proxy:
+            proxy.monitor.sendEvent("new")  # what is recorded removes what is too old
+            self.assertEqual([event["id"] for event in read_events(proxy, "old")], old)
 
     def test_connections_do_not_push_out_prints(self):
         with Server("--keep-events", "50", "--quiet") as server, server.proxy() as proxy:
