@@ -278,12 +278,20 @@ static int64_t read_timeout_ms(xmlrpc_env *env, const struct call *call, xmlrpc_
     return env->fault_occurred ? 0 : llround(ceil(seconds * 1000));
 }
 
-/* Who has looked at events up to just before the first one of the page has the same page. */
-static void note_alike(struct call *call, const struct reading *reading)
+/*
+ * The answer to who has waited for a page with events. Its cursor is the last one's id, whatever
+ * else was looked at: so those who have waited for the same go on to ask for the same (see
+ * repeat.h). Who had looked at events up to just before the first of them has the same page.
+ */
+static xmlrpc_value *found(xmlrpc_env *env, struct call *call, struct reading *reading)
 {
-    call->alike = (struct alike){.version = reading->window.version,
-                                 .from = reading->query.after,
-                                 .below = reading->page.events[0]->id};
+    const struct event_page *page = &reading->page;
+    reading->page.next = page->events[page->count - 1]->id;
+    if (call->resumed && !reading->window.truncated)
+        call->alike = (struct alike){.version = reading->window.version,
+                                     .from = reading->query.after,
+                                     .below = page->events[0]->id};
+    return answer(env, reading);
 }
 
 static xmlrpc_value *wait_events(xmlrpc_env *env, struct call *call, xmlrpc_value *params)
@@ -297,17 +305,15 @@ static xmlrpc_value *wait_events(xmlrpc_env *env, struct call *call, xmlrpc_valu
     int64_t now_ms = clock_monotonic_ms();
     int64_t until_ms = call->resumed ? call->pause.until_ms : now_ms + timeout_ms;
     bool may_wait = now_ms < until_ms && call_may_pause(call);
-    bool is_recent = !call->pause.fetch;
     read_page(env, call, &reading);
-    if (!env->fault_occurred) {
-        if (call->resumed && reading.page.count > 0 && is_recent && !reading.window.truncated)
-            note_alike(call, &reading);
-        bool is_fetched = !call->pause.fetch || !call_may_pause(call);
-        if (reading.page.count == 0 && (may_wait || !is_fetched))
-            pause_call(call, &reading, until_ms); /* what is old counts as there, time or not */
-        else
-            result = answer(env, &reading);
-    }
+    /* What is old, and yet to be fetched, counts as there, time or not. */
+    bool must_pause = may_wait || (call->pause.fetch && call_may_pause(call));
+    if (!env->fault_occurred && reading.page.count > 0)
+        result = found(env, call, &reading);
+    else if (!env->fault_occurred && must_pause)
+        pause_call(call, &reading, until_ms);
+    else if (!env->fault_occurred)
+        result = answer(env, &reading);
     event_page_free(&reading.page);
     return result;
 }
@@ -361,8 +367,9 @@ static const struct method methods[] = {
      "struct,string,int,double;struct,string,int,int;struct,string,int,double,array;"
      "struct,string,int,int,array",
      "monitor.waitEvents(after, limit, timeout[, types]) is monitor.readEvents, but answers as "
-     "soon as there is an event, or after timeout seconds without one. Within system.multicall it "
-     "does not wait. When the server stops it answers at once."},
+     "soon as there is an event, and its next is then the last event's id; or after timeout "
+     "seconds without one. Within system.multicall it does not wait. When the server stops it "
+     "answers at once."},
 };
 
 METHOD_GROUP(methods, NULL);
