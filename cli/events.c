@@ -110,8 +110,7 @@ static bool is_start(const struct text *cursor)
     return strspn(cursor->bytes, "0") == cursor->length;
 }
 
-/* Takes a page: shows it, and moves the cursor. `news`: whether it says more than the one before.
- */
+/* Shows a page, and moves the cursor. `news`: whether it says more than the one before. */
 static enum exit_status take_page(struct reading *reading, xmlrpc_value *page, bool *news)
 {
     xmlrpc_value *events = value_member(page, "events"), *next = value_member(page, "next");

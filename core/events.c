@@ -87,8 +87,7 @@ void events_free(struct events *events)
     free(events);
 }
 
-/* Makes room for one more event: a larger ring or, without memory for it, one without the oldest.
- */
+/* Makes room for one more: a larger ring or, without memory for it, one without the oldest. */
 static void make_room(struct events *events)
 {
     if (events->count < events->capacity)

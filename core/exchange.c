@@ -110,8 +110,7 @@ static int watch(struct exchange *exchange, struct connection *connection, uint3
     return 0;
 }
 
-/* Nothing more is done for the connection, but that it stays until its call's events are settled.
- */
+/* Does nothing more for the connection, which stays until its call's events are settled. */
 static void abandon(struct exchange *exchange, struct connection *connection)
 {
     wire_drop(&exchange->wire, connection);
@@ -248,8 +247,7 @@ static enum connection_state pause_call(struct exchange *exchange, struct connec
     return CONNECTION_WAITING;
 }
 
-/* The response to the request has been made: what becomes of the connection, and of what follows.
- */
+/* The response has been made: what becomes of the connection, and of what follows. */
 static void finish_request(struct exchange *exchange, struct connection *connection,
                            enum abyss_outcome outcome)
 {

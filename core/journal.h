@@ -75,8 +75,7 @@ int journal_reopen(struct journal *journal, struct text *problem);
 /* As of the last success of the functions above. */
 struct journal_bounds journal_bounds(const struct journal *journal);
 
-/* A second way in, for reading. NULL, having logged why. Call before other threads use the journal.
- */
+/* A second way in, to read. NULL, having logged why. Before other threads use the journal. */
 struct journal_reader *journal_reader_open(const struct journal *journal);
 void journal_reader_close(struct journal_reader *reader);
 

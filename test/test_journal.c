@@ -294,16 +294,14 @@ static void check_told(struct fixture *fixture)
     }
 }
 
-/* Nor does the power failing now cost anything, though what a failed sync was to write never was.
- */
+/* Nor does the power failing now cost anything, though a failed sync wrote nothing for good. */
 static void check_power_loss(struct fixture *fixture)
 {
     struct losses losses = {.fixture = fixture, .loss = VFS_LOSES_ALL};
     look(&losses);
 }
 
-/* Does the same work on a new disk, of which operation `n` fails. False when there are not as many.
- */
+/* Does the work on a new disk, of which operation `n` fails. False when there are not as many. */
 static bool fail_one_operation(struct fixture *fixture, unsigned n)
 {
     memset(fixture->committed, 0, sizeof(fixture->committed));

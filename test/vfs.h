@@ -29,8 +29,7 @@ void vfs_fail_at(unsigned n);
 /* Whether the one that was to fail has. */
 bool vfs_has_failed(void);
 
-/* Has `look` called before each operation from now on, by the thread that does it; NULL: no more.
- */
+/* Has `look` called before each operation from now on, by its thread; NULL: no more. */
 void vfs_watch(void (*look)(void *argument), void *argument);
 
 /* What becomes of that which was written and not synced, as the power fails. */
