@@ -227,7 +227,8 @@ static enum connection_state hold(struct exchange *exchange, struct connection *
 /* A FIN means that nobody waits any more; who has asked for something that is there gets it. */
 static bool has_left(const struct connection *connection)
 {
-    return connection->pause.kind == PAUSE_EVENT && wire_has_ended(connection);
+    return connection->pause.kind == PAUSE_EVENT ? wire_has_ended(connection)
+                                                 : wire_is_broken(connection);
 }
 
 /*

@@ -68,7 +68,8 @@ int journal_prune(struct journal *journal, struct text *problem);
 
 /*
  * Closes the database and opens it again, for one that failed in a way that does not mend itself: a
- * file that was damaged, taken away or read-only. The lock is kept. 0, or -1 with `problem`.
+ * file that was damaged, taken away or read-only. The lock is kept, or taken anew. 0, or -1 with
+ * `problem`.
  */
 int journal_reopen(struct journal *journal, struct text *problem);
 

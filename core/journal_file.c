@@ -150,10 +150,11 @@ static int check(const struct stat *status, struct text *problem)
 
 int journal_file_identify(struct journal_file *file, struct text *problem)
 {
-    if (file->identity.st_ino != 0 && journal_file_is_gone(file->path, &file->identity))
-        remove_leavings(file);
+    const struct stat before = file->identity;
     if (lock(file, problem) < 0)
         return -1;
+    if (before.st_ino != 0 && journal_file_is_gone(file->path, &before))
+        remove_leavings(file);
     /*
      * A file that is there is not opened: to close any descriptor of it is to drop all POSIX locks
      * that SQLite has on it in this process.
@@ -165,7 +166,9 @@ int journal_file_identify(struct journal_file *file, struct text *problem)
         text_add(problem, strerror(errno));
         return -1;
     }
-    return check(&file->identity, problem);
+    /* One that was in use already got its second name from somebody who keeps copies. */
+    bool is_same = file->identity.st_ino == before.st_ino && file->identity.st_dev == before.st_dev;
+    return is_same ? 0 : check(&file->identity, problem);
 }
 
 /*
@@ -205,9 +208,12 @@ static int resolve(struct journal_file *file, struct text *problem)
     sync_folder_of(real);
     if (check(&file->identity, problem) < 0)
         return -1;
-    if (!is_foreign(real))
+    if (strlen(real) > PATH_MOST)
+        text_printf(problem, "its path is longer than %d bytes", PATH_MOST);
+    else if (is_foreign(real))
+        text_add(problem, "it is not a journal, or is damaged");
+    else
         return 0;
-    text_add(problem, "it is not a journal, or is damaged");
     return -1;
 }
 

@@ -209,15 +209,10 @@ static int read_page(struct journal_reader *reader, const struct event_query *qu
     return result;
 }
 
-int journal_read(struct journal_reader *reader, const struct event_query *query, uint64_t until,
-                 struct event_page *page, struct text *problem)
+/* Reads a page on the connection that there is. One that failed is closed. */
+static int try_to_read(struct journal_reader *reader, const struct event_query *query,
+                       uint64_t until, struct event_page *page, struct text *problem)
 {
-    /* A file that nobody can find any more is read without an error. */
-    if (reader->database && is_file(reader) &&
-        journal_file_is_gone(reader->name, &reader->identity))
-        close_database(reader);
-    if (!reader->database && open_database(reader, problem) < 0)
-        return -1;
     int result = database_run(reader->database, "BEGIN");
     if (result < 0)
         database_problem(reader->database, problem);
@@ -226,6 +221,24 @@ int journal_read(struct journal_reader *reader, const struct event_query *query,
     if (result == 0)
         database_run(reader->database, "COMMIT"); /* of nothing: it cannot fail */
     else
-        close_database(reader); /* a file that was damaged does not mend by itself */
+        close_database(reader);
     return result;
+}
+
+int journal_read(struct journal_reader *reader, const struct event_query *query, uint64_t until,
+                 struct event_page *page, struct text *problem)
+{
+    /* A file that nobody can find any more is read without an error. */
+    if (reader->database && is_file(reader) &&
+        journal_file_is_gone(reader->name, &reader->identity))
+        close_database(reader);
+    if (reader->database && try_to_read(reader, query, until, page, problem) == 0)
+        return 0;
+    /* Its log may have been replaced by the writer's next: on a connection opened anew all is well.
+     */
+    event_page_free(page);
+    text_clear(problem);
+    if (!reader->database && open_database(reader, problem) < 0)
+        return -1;
+    return try_to_read(reader, query, until, page, problem);
 }

@@ -17,6 +17,9 @@
 /* How often a journal that failed is opened anew, and what was lost is tried to be told. */
 #define GAP_MS 250
 
+/* How often losses are told at the most, while there are ever more. */
+#define TELL_MS 1000
+
 /* How often events that have become too old are looked for when nothing else happens. */
 #define PRUNE_MS 60000
 
@@ -69,18 +72,15 @@ static void count_loss(struct recorder *recorder, enum duty duty)
         return; /* what it told is still counted */
     losses->until = clock_seconds();
     if (!has_losses(losses)) {
+        int64_t retry_ms = clock_monotonic_ms() + GAP_MS;
         losses->since = losses->until;
-        recorder->retry_ms = clock_monotonic_ms() + GAP_MS;
+        if (recorder->retry_ms < retry_ms)
+            recorder->retry_ms = retry_ms;
     }
     if (duty == DUTY_NOTE)
         losses->missed++;
     else
         losses->faults++;
-}
-
-static void tell_of_failure(const char *why)
-{
-    log_error("events cannot be recorded: %s; calls that need it get a fault meanwhile", why);
 }
 
 static void set_problem(struct recorder *recorder, const char *problem)
@@ -110,7 +110,6 @@ static uint64_t enqueue(struct recorder *recorder, struct entry entry, struct te
     uint64_t id = 0;
     pthread_mutex_lock(&recorder->lock);
     const char *full = queue_problem(recorder, &entry);
-    bool is_news = full && !recorder->stopping && !has_losses(&recorder->losses);
     if (full) {
         count_loss(recorder, entry.duty);
         set_problem(recorder, full);
@@ -127,8 +126,6 @@ static uint64_t enqueue(struct recorder *recorder, struct entry entry, struct te
     pthread_mutex_unlock(&recorder->lock);
     if (must_wake)
         pthread_cond_signal(&recorder->work);
-    if (is_news)
-        tell_of_failure(full);
     return id;
 }
 
@@ -178,7 +175,7 @@ enum recording recorder_outcome(struct recorder *recorder, struct connection *ho
     return outcome;
 }
 
-/* The data of a gap event, appended. What a path in the reason is of need not be UTF-8. */
+/* The data of a gap event, appended. In the reason may be what XML cannot carry. */
 static void write_gap(struct text *data, const struct losses *losses, const struct text *problem)
 {
     xmlrpc_env env;
@@ -314,14 +311,19 @@ static void settle(struct recorder *recorder, bool committed)
 /* The gap event is committed: what it told is told. */
 static void forget_losses(struct recorder *recorder)
 {
+    struct text why;
+    text_init(&why);
     pthread_mutex_lock(&recorder->lock);
     recorder->losses.missed -= recorder->told.missed;
     recorder->losses.faults -= recorder->told.faults;
     recorder->losses.since = recorder->told.until; /* if there are more, they came after that */
+    recorder->retry_ms = clock_monotonic_ms() + TELL_MS;
+    text_append(&why, recorder->problem.bytes, recorder->problem.length);
     pthread_mutex_unlock(&recorder->lock);
     log_warn("events are recorded again: %" PRIu64 " were missed, and %" PRIu64
-             " were refused with a fault",
-             recorder->told.missed, recorder->told.faults);
+             " were refused with a fault, as %s",
+             recorder->told.missed, recorder->told.faults, why.bytes ? why.bytes : NO_MEMORY);
+    text_free(&why);
 }
 
 static void show(struct recorder *recorder)
@@ -340,7 +342,7 @@ static void fail(struct recorder *recorder, const struct text *problem)
 {
     const char *why = problem->bytes ? problem->bytes : NO_MEMORY;
     if (recorder->failures++ == 0)
-        tell_of_failure(why);
+        log_error("events cannot be recorded: %s; calls that need it get a fault meanwhile", why);
     pthread_mutex_lock(&recorder->lock);
     set_problem(recorder, why);
     recorder->retry_ms = clock_monotonic_ms() + GAP_MS;
@@ -412,10 +414,13 @@ static void *run(void *argument)
         else if (clock_monotonic_ms() >= recorder->next_prune_ms)
             prune(recorder);
     }
-    if (has_losses(&recorder->losses)) /* all others have ended: nobody else writes them */
+    pthread_mutex_lock(&recorder->lock);
+    struct losses losses = recorder->losses;
+    pthread_mutex_unlock(&recorder->lock);
+    if (has_losses(&losses))
         log_warn("%" PRIu64 " events that were missed are not told in the journal, nor %" PRIu64
                  " that were refused with a fault",
-                 recorder->losses.missed, recorder->losses.faults);
+                 losses.missed, losses.faults);
     pthread_mutex_lock(&recorder->lock);
     recorder->ended = true;
     pthread_cond_signal(&recorder->done);

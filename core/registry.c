@@ -303,6 +303,7 @@ static xmlrpc_value *run(xmlrpc_env *env, struct call *call, const struct method
         call->pause.ran_ns = ran_ns;
         return NULL;
     }
+    call->pause.kind = PAUSE_NONE;
     histogram_add(times, ran_ns);
     if (env->fault_occurred) {
         env->fault_code = house_code(env->fault_code);

@@ -104,10 +104,20 @@ enum receiving wire_discard(struct wire *wire, struct connection *connection)
     return length < 0 && errno == EAGAIN ? NOTHING_YET : GONE;
 }
 
+static short ask(const struct connection *connection, short events)
+{
+    struct pollfd peer = {.fd = connection->fd, .events = events};
+    return connection->at_end && poll(&peer, 1, 0) > 0 ? peer.revents : 0;
+}
+
 bool wire_has_ended(const struct connection *connection)
 {
-    struct pollfd peer = {.fd = connection->fd, .events = POLLRDHUP};
-    return connection->at_end && poll(&peer, 1, 0) > 0;
+    return ask(connection, POLLRDHUP) != 0;
+}
+
+bool wire_is_broken(const struct connection *connection)
+{
+    return ask(connection, 0) != 0; /* POLLERR and POLLHUP are always told */
 }
 
 bool wire_has_unread(const struct connection *connection)

@@ -48,6 +48,9 @@ enum receiving wire_discard(struct wire *wire, struct connection *connection);
 /* Whether the client has closed its side, or the connection broke; asked only if it may have. */
 bool wire_has_ended(const struct connection *connection);
 
+/* Whether the connection broke: no answer gets through any more. */
+bool wire_is_broken(const struct connection *connection);
+
 /* Whether bytes have come that nobody has received. */
 bool wire_has_unread(const struct connection *connection);
 

@@ -28,6 +28,7 @@ struct journal {
     unsigned waiting;
     bool fails;
     unsigned fail_next; /* so many commits */
+    const char *why;    /* NULL: the disk is full */
     unsigned commits, failed_commits, reopened;
     uint64_t next; /* of the bounds */
     struct event *recorded[RECORDED];
@@ -47,7 +48,7 @@ int journal_append(struct journal *journal, struct event *const *events, size_t 
     if (journal->fail_next > 0)
         journal->fail_next--;
     if (fails) {
-        text_add(problem, "the disk is full");
+        text_add(problem, journal->why ? journal->why : "the disk is full");
         journal->failed_commits++;
     } else {
         for (size_t i = 0; i < count; i++)
@@ -506,6 +507,23 @@ static void what_is_missed_while_a_gap_is_recorded_is_told_in_the_next(void **st
     text_free(&problem);
 }
 
+/* As a path can be: without this no gap would ever be told. */
+static void a_reason_that_xml_cannot_carry_is_told_escaped(void **state)
+{
+    struct fixture *fixture = *state;
+    struct text problem;
+    text_init(&problem);
+    fixture->journal.why = "no \"bad\xff\x01\"";
+    set_journal(fixture, false, true);
+    record(fixture, &fixture->connection);
+    assert_int_equal(outcome_of(fixture, &fixture->connection, &problem), RECORDING_FAILED);
+    set_journal(fixture, false, false);
+    await_recorded(fixture, 1);
+    stop(fixture);
+    assert_gap(fixture, 0, 1, "no \\\"bad\\xff\\x01\\\"");
+    text_free(&problem);
+}
+
 static void a_gap_comes_after_the_events_that_it_comes_with(void **state)
 {
     struct fixture *fixture = *state;
@@ -614,6 +632,7 @@ int main(void)
         TEST(notes_fill_half_of_the_queue),
         TEST(what_was_missed_is_told_in_one_gap_when_the_journal_is_back),
         TEST(what_is_missed_while_a_gap_is_recorded_is_told_in_the_next),
+        TEST(a_reason_that_xml_cannot_carry_is_told_escaped),
         TEST(a_gap_comes_after_the_events_that_it_comes_with),
         TEST(a_journal_that_goes_on_failing_is_opened_anew),
         TEST(stopping_commits_what_is_queued_and_tries_a_gap_once),

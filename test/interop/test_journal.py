@@ -301,7 +301,7 @@ class Mishaps(unittest.TestCase):
             read_events(proxy)
             os.remove(server.journal + "-wal")
             new, _ = self.send(proxy)
-            after = [proxy.monitor.sendEvent("kept") for _ in range(20)]
+            after = [proxy.monitor.sendEvent("kept", "x" * 1000) for _ in range(300)]
             self.assertEqual([event["id"] for event in read_events(proxy, "kept")], before + after)
             server.kill()
             server.stop = lambda: None  # it has ended
@@ -322,8 +322,32 @@ class Mishaps(unittest.TestCase):
             self.assertEqual(done.returncode, 1)
             self.assertIn(f"in use by process {server.process.pid}", done.stderr)
 
+    def test_a_folder_that_another_server_has_taken_is_left_alone(self):
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        path = os.path.join(folder, "journal.db")
+        with Server("--journal", path, expect_stderr=[*RECORDING_FAILS, "not told"]) as server, \
+                server.proxy() as proxy:
+            proxy.monitor.sendEvent("before")
+            for name in os.listdir(folder):
+                os.remove(os.path.join(folder, name))
+            with Server("--journal", path) as other:
+                for _ in range(3):
+                    with self.assertRaises(xmlrpc.client.Fault) as caught:
+                        proxy.monitor.sendEvent("refused")
+                self.assertIn(f"in use by process {other.process.pid}",
+                              caught.exception.faultString)
+                self.assertIn("journal.db-shm", os.listdir(folder))
+
+    def test_a_second_name_that_comes_later_ends_nothing(self):
+        """Programs that keep copies make such names; the server recovers from what it has."""
+        with Server(expect_stderr=RECORDING_FAILS) as server, server.proxy() as proxy:
+            proxy.monitor.sendEvent("before")
+            os.link(server.journal, server.journal + ".copy")
+            os.remove(server.journal + "-wal")
+            self.send(proxy)
+
     def test_a_folder_whose_name_is_hard_to_tell(self):
-        """The reason in a gap has it: XML cannot carry it as it is."""
+        """Whatever its name, the server goes on when it is back."""
         for name in (b"bad\xff", b"control\x01", "<ä&\"\\>".encode()):
             folder = os.path.join(tempfile.mkdtemp(dir=STATE).encode(), name)
             with self.subTest(name=name), \
