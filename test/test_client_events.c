@@ -13,27 +13,12 @@
 
 #include <cmocka.h>
 
+#include "test/argument.h"
+
 #define LENGTH(array) (sizeof(array) / sizeof(array)[0])
 
 /* 10:11:12 on the 23rd of November 2026, UTC, which main makes the local time. */
 #define WHEN "d/1795428672.345"
-
-/* A value as the command line has it; the caller drops it. */
-static xmlrpc_value *make(const char *argument)
-{
-    char *arguments[] = {(char *)argument};
-    struct text complaint = {0};
-
-    xmlrpc_value *array = arguments_parse(arguments, 1, &complaint);
-    if (array == NULL)
-        fail_msg("%s: %s", argument, complaint.bytes);
-    xmlrpc_value *value = value_item(array, 0);
-    assert_non_null(value);
-    xmlrpc_INCREF(value);
-    xmlrpc_DECREF(array);
-    text_free(&complaint);
-    return value;
-}
 
 static void check_line(const char *argument, size_t columns, const char *expected)
 {

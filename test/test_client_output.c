@@ -15,26 +15,11 @@
 
 #include <cmocka.h>
 
+#include "test/argument.h"
+
 #define LENGTH(array) (sizeof(array) / sizeof(array)[0])
 
 static const struct style plain = {"", "", "", ""};
-
-/* A value as the command line has it; the caller drops it. */
-static xmlrpc_value *make(const char *argument)
-{
-    char *arguments[] = {(char *)argument};
-    struct text complaint = {0};
-
-    xmlrpc_value *array = arguments_parse(arguments, 1, &complaint);
-    if (array == NULL)
-        fail_msg("%s: %s", argument, complaint.bytes);
-    xmlrpc_value *value = value_item(array, 0);
-    assert_non_null(value);
-    xmlrpc_INCREF(value);
-    xmlrpc_DECREF(array);
-    text_free(&complaint);
-    return value;
-}
 
 struct example {
     const char *argument, *shown;
