@@ -110,8 +110,7 @@ struct archive *archive_new(struct journal_reader *reader, struct ready *ready)
 
 bool archive_stop(struct archive *archive, int64_t patience_ms)
 {
-    int64_t until_ms = clock_monotonic_ms() + patience_ms;
-    const struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
+    const struct timespec until = clock_timespec(clock_monotonic_ms() + patience_ms);
     int waited = 0;
     pthread_mutex_lock(&archive->lock);
     archive->stopping = true;

@@ -15,6 +15,11 @@ int64_t clock_monotonic_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+struct timespec clock_timespec(int64_t monotonic_ms)
+{
+    return (struct timespec){monotonic_ms / 1000, monotonic_ms % 1000 * 1000000};
+}
+
 void clock_http_date(char out[CLOCK_HTTP_DATE_SIZE], time_t when)
 {
     struct tm utc;

@@ -13,6 +13,9 @@ double clock_seconds(void);
 /* Milliseconds that only ever grow, whatever is done to the time of day. */
 int64_t clock_monotonic_ms(void);
 
+/* Such a time as pthread_cond_clockwait takes it, with CLOCK_MONOTONIC. */
+struct timespec clock_timespec(int64_t monotonic_ms);
+
 /* Room for "Mon, 23 Nov 2026 10:11:12 GMT" and NUL. */
 #define CLOCK_HTTP_DATE_SIZE 32
 

@@ -212,11 +212,7 @@ void connections_close(struct connections *connections, struct connection *conne
 
 bool connections_await_empty(struct connections *connections, int timeout_ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += (long)timeout_ms * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    const struct timespec until = clock_timespec(clock_monotonic_ms() + timeout_ms);
     pthread_mutex_lock(&connections->lock);
     int waited = 0;
     while (!is_empty(connections) && waited == 0)

@@ -38,7 +38,7 @@ int contents_read_ids(sqlite3 *database, struct contents *contents)
 {
     int64_t reserved;
     contents->last = 0;
-    for (enum event_class class = 0; class < EVENT_CLASSES; class ++) {
+    for (enum event_class class = 0; class < EVENT_CLASSES; ++class) {
         uint64_t highest, pruned = contents->classes[class].pruned;
         if (class_number(database, "SELECT ifnull(max(id), 0) FROM %s", class, &highest) < 0)
             return -1;

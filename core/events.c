@@ -186,7 +186,7 @@ static void look(const struct events *events, struct event_query *query,
         window->truncated = true;
         query->after = 0;
     }
-    for (enum event_class class = 0; class < EVENT_CLASSES; class ++) {
+    for (enum event_class class = 0; class < EVENT_CLASSES; ++class) {
         if (!event_filter_takes_class(&query->filter, class))
             continue;
         if (query->after < bounds->pruned[class])
@@ -307,7 +307,7 @@ void events_totals(struct events *events, uint64_t *first, uint64_t *last, size_
 {
     pthread_mutex_lock(&events->lock);
     *first = 0;
-    for (enum event_class class = 0; class < EVENT_CLASSES; class ++) {
+    for (enum event_class class = 0; class < EVENT_CLASSES; ++class) {
         uint64_t id = events->bounds.first[class];
         if (id != 0 && (*first == 0 || id < *first))
             *first = id;

@@ -452,7 +452,7 @@ static void empty_the_house(struct gate *gate, int64_t until_ms)
 /* Waits until every thread has ended, or the time has come. Returns how many have not. */
 static size_t await_threads(struct gate *gate, int64_t until_ms)
 {
-    const struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
+    const struct timespec until = clock_timespec(until_ms);
     int waited = 0;
     pthread_mutex_lock(&gate->lock);
     while (gate->running > 0 && waited == 0)

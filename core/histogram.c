@@ -53,14 +53,14 @@ void histogram_gather(struct histogram_sum *sum, const struct histogram *histogr
     if (longest_ns > sum->longest_ns)
         sum->longest_ns = longest_ns;
     sum->total_ns += atomic_load_explicit(&histogram->total_ns, memory_order_relaxed);
-    for (size_t class = 0; class < HISTOGRAM_CLASSES; class ++)
+    for (size_t class = 0; class < HISTOGRAM_CLASSES; ++class)
         sum->counts[class] += atomic_load_explicit(&histogram->counts[class], memory_order_relaxed);
 }
 
 double histogram_quantile(const struct histogram_sum *sum, double share)
 {
     uint64_t total = 0;
-    for (size_t class = 0; class < HISTOGRAM_CLASSES; class ++)
+    for (size_t class = 0; class < HISTOGRAM_CLASSES; ++class)
         total += sum->counts[class];
     if (total == 0)
         return 0;

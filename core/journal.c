@@ -98,7 +98,7 @@ static int set_modes(struct journal *journal, struct text *problem)
 static int prepare(struct journal *journal)
 {
     bool is_ready = true;
-    for (enum event_class class = 0; class < EVENT_CLASSES; class ++)
+    for (enum event_class class = 0; class < EVENT_CLASSES; ++class)
         for (int i = 0; i < CLASS_STATEMENTS; i++) {
             sqlite3_stmt *statement =
                 database_prepare(journal->database, class_statements[i], class);
@@ -122,7 +122,7 @@ static int go_on_from(struct journal *journal, const struct contents *before, st
     if (now->last >= before->last)
         return 0;
     now->last = before->last;
-    for (enum event_class class = 0; class < EVENT_CLASSES; class ++) {
+    for (enum event_class class = 0; class < EVENT_CLASSES; ++class) {
         now->classes[class].pruned = before->last;
         if (run_with(journal->statements[class][SET_PRUNED], before->last) < 0)
             return -1;
@@ -133,7 +133,7 @@ static int go_on_from(struct journal *journal, const struct contents *before, st
 static int read_contents(struct journal *journal)
 {
     struct contents contents;
-    for (enum event_class class = 0; class < EVENT_CLASSES; class ++)
+    for (enum event_class class = 0; class < EVENT_CLASSES; ++class)
         if (contents_read_class(journal->database, class, journal->statements[class][OLDEST],
                                 &contents) < 0)
             return -1;
@@ -146,7 +146,7 @@ static int read_contents(struct journal *journal)
 
 static void close_database(struct journal *journal)
 {
-    for (enum event_class class = 0; class < EVENT_CLASSES; class ++)
+    for (enum event_class class = 0; class < EVENT_CLASSES; ++class)
         for (int i = 0; i < CLASS_STATEMENTS; i++) {
             sqlite3_finalize(journal->statements[class][i]);
             journal->statements[class][i] = NULL;
@@ -180,7 +180,7 @@ static void start_in_memory(struct contents *contents)
 {
     contents->next = (uint64_t)(clock_seconds() * 1e6);
     contents->last = contents->next - 1;
-    for (enum event_class class = 0; class < EVENT_CLASSES; class ++)
+    for (enum event_class class = 0; class < EVENT_CLASSES; ++class)
         contents->classes[class].pruned = contents->last;
 }
 
@@ -291,7 +291,7 @@ struct journal_bounds journal_bounds(const struct journal *journal)
 {
     const struct contents *contents = &journal->contents;
     struct journal_bounds bounds = {.next = contents->next, .last = contents->last};
-    for (enum event_class class = 0; class < EVENT_CLASSES; class ++) {
+    for (enum event_class class = 0; class < EVENT_CLASSES; ++class) {
         bounds.first[class] = contents->classes[class].first;
         bounds.pruned[class] = contents->classes[class].pruned;
     }
@@ -389,7 +389,7 @@ static int write_batch(struct journal *journal, struct event *const *events, siz
         if (insert(journal, contents, events[i]) < 0)
             return -1;
     }
-    for (enum event_class class = 0; class < EVENT_CLASSES; class ++)
+    for (enum event_class class = 0; class < EVENT_CLASSES; ++class)
         if (added[class] > 0 &&
             prune_class(journal, contents, class, added[class] + PRUNE_ROWS) < 0)
             return -1;
@@ -452,12 +452,12 @@ int journal_prune(struct journal *journal, struct text *problem)
 {
     struct contents contents = journal->contents;
     bool due = false;
-    for (enum event_class class = 0; class < EVENT_CLASSES; class ++)
+    for (enum event_class class = 0; class < EVENT_CLASSES; ++class)
         due = due || is_prunable(journal, &contents, class);
     if (!due || !journal->database)
         return 0;
     int result = database_run(journal->database, "BEGIN IMMEDIATE");
-    for (enum event_class class = 0; class < EVENT_CLASSES && result == 0; class ++)
+    for (enum event_class class = 0; class < EVENT_CLASSES && result == 0; ++class)
         result = prune_class(journal, &contents, class, PRUNE_ROWS);
     if (result == 0)
         result = database_run(journal->database, "COMMIT");
@@ -466,7 +466,7 @@ int journal_prune(struct journal *journal, struct text *problem)
         return -1;
     }
     journal->contents = contents;
-    for (enum event_class class = 0; class < EVENT_CLASSES; class ++)
+    for (enum event_class class = 0; class < EVENT_CLASSES; ++class)
         if (is_prunable(journal, &contents, class))
             return 1;
     return 0;

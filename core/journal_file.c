@@ -54,7 +54,6 @@ static int make_file(const char *path)
     if (fd < 0)
         return -1;
     close(fd);
-    sync_folder_of(path);
     return 0;
 }
 
@@ -160,8 +159,10 @@ int journal_file_identify(struct journal_file *file, struct text *problem)
      * that SQLite has on it in this process.
      */
     int result = stat(file->path, &file->identity);
-    if (result < 0 && errno == ENOENT && make_file(file->path) == 0)
+    if (result < 0 && errno == ENOENT && make_file(file->path) == 0) {
+        sync_folder_of(file->path);
         result = stat(file->path, &file->identity);
+    }
     if (result < 0) {
         text_add(problem, strerror(errno));
         return -1;
@@ -205,7 +206,8 @@ static int resolve(struct journal_file *file, struct text *problem)
     }
     free(file->path);
     file->path = real;
-    sync_folder_of(real);
+    if (file->identity.st_size == 0) /* it is new, or nothing has come of it yet */
+        sync_folder_of(real);
     if (check(&file->identity, problem) < 0)
         return -1;
     if (strlen(real) > PATH_MOST)

@@ -27,7 +27,7 @@ struct rows {
 
 static void close_database(struct journal_reader *reader)
 {
-    for (enum event_class class = 0; class < EVENT_CLASSES; class ++) {
+    for (enum event_class class = 0; class < EVENT_CLASSES; ++class) {
         sqlite3_finalize(reader->select[class]);
         sqlite3_finalize(reader->pruned[class]);
         reader->select[class] = reader->pruned[class] = NULL;
@@ -52,7 +52,7 @@ static int open_database(struct journal_reader *reader, struct text *problem)
     if (!reader->database)
         return -1;
     bool is_ready = database_run(reader->database, "PRAGMA query_only = ON") == 0;
-    for (enum event_class class = 0; class < EVENT_CLASSES && is_ready; class ++) {
+    for (enum event_class class = 0; class < EVENT_CLASSES && is_ready; ++class) {
         reader->select[class] = database_prepare(
             reader->database,
             "SELECT id, time, type, source, data FROM %s WHERE id > ?1 AND id <= ?2 ORDER BY id",
@@ -141,7 +141,7 @@ static enum adding add_row(const struct rows *rows, const struct event_query *qu
 static struct rows *lowest(struct rows rows[EVENT_CLASSES])
 {
     struct rows *found = NULL;
-    for (enum event_class class = 0; class < EVENT_CLASSES; class ++)
+    for (enum event_class class = 0; class < EVENT_CLASSES; ++class)
         if (rows[class].has_row && (!found || rows[class].id < found->id))
             found = &rows[class];
     return found;
@@ -189,7 +189,7 @@ static int read_page(struct journal_reader *reader, const struct event_query *qu
 {
     struct rows rows[EVENT_CLASSES] = {0};
     int result = 0;
-    for (enum event_class class = 0; class < EVENT_CLASSES && result == 0; class ++) {
+    for (enum event_class class = 0; class < EVENT_CLASSES && result == 0; ++class) {
         if (!event_filter_takes_class(&query->filter, class))
             continue;
         rows[class].select = reader->select[class];
@@ -203,7 +203,7 @@ static int read_page(struct journal_reader *reader, const struct event_query *qu
         result = read_rows(rows, query, until, page, problem);
     if (result < 0 && problem->length == 0)
         database_problem(reader->database, problem);
-    for (enum event_class class = 0; class < EVENT_CLASSES; class ++)
+    for (enum event_class class = 0; class < EVENT_CLASSES; ++class)
         if (rows[class].select)
             sqlite3_reset(rows[class].select);
     return result;
@@ -234,8 +234,7 @@ int journal_read(struct journal_reader *reader, const struct event_query *query,
         close_database(reader);
     if (reader->database && try_to_read(reader, query, until, page, problem) == 0)
         return 0;
-    /* Its log may have been replaced by the writer's next: on a connection opened anew all is well.
-     */
+    /* Its log may have been replaced by the writer's next: opened anew, all is well. */
     event_page_free(page);
     text_clear(problem);
     if (!reader->database && open_database(reader, problem) < 0)

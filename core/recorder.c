@@ -229,8 +229,7 @@ static void await_work(struct recorder *recorder)
 {
     int waited = 0;
     while (recorder->queue.count == 0 && !recorder->stopping && waited == 0) {
-        int64_t until_ms = due_ms(recorder);
-        const struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
+        const struct timespec until = clock_timespec(due_ms(recorder));
         recorder->asleep = true;
         waited = pthread_cond_clockwait(&recorder->work, &recorder->lock, CLOCK_MONOTONIC, &until);
         recorder->asleep = false;
@@ -449,8 +448,7 @@ struct recorder *recorder_new(const struct recorder_parts *parts)
 
 bool recorder_stop(struct recorder *recorder, int64_t patience_ms)
 {
-    int64_t until_ms = clock_monotonic_ms() + patience_ms;
-    const struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
+    const struct timespec until = clock_timespec(clock_monotonic_ms() + patience_ms);
     int waited = 0;
     pthread_mutex_lock(&recorder->lock);
     recorder->stopping = true;

@@ -13,8 +13,10 @@
 
 #define LIMIT_MAX 1000
 
-/* Of an answer, so that with what XML-RPC puts around it it stays below the 512 KiB that
- * xmlrpc-c's own clients read. */
+/*
+ * Bytes of an answer: with what XML-RPC puts around it, below the 512 KiB that xmlrpc-c's own
+ * clients read.
+ */
 #define ANSWER_MAX    ((size_t)480 * 1024)
 
 #define CURSOR_DIGITS 19 /* what an int64 holds, as SQLite's ids are */
