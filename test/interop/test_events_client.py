@@ -275,7 +275,7 @@ class Follow(EventsTest):
             self.assertEqual(process.wait(PATIENCE), DONE)
 
     def test_waiting_is_no_timeout(self):
-        timeout = 0.5 * SLOW
+        timeout = 1.5
         follower = self.follow("--timeout", f"{timeout}")
         wait_for_waiters(self.proxy, 1)
         time.sleep(3 * timeout)  # in which nothing is to happen

@@ -184,9 +184,9 @@ class Held(VfsTest):
 
 class HeldForLong(VfsTest):
     def test_a_slow_disk_outlasts_the_times_allowed_to_clients(self):
-        self.serve("--keepalive", "0.1", "--request-timeout", "0.1")
+        self.serve("--keepalive", "0.5", "--request-timeout", "0.5")
         self.addCleanup(quicken, self.server.proxy())
-        self.server.proxy().test.vfsSyncMs(500)
+        self.server.proxy().test.vfsSyncMs(1500)
         with self.server.connect() as holder:
             self.assertEqual(holder.ask(print_request("x")).value(), 1)
 
