@@ -103,6 +103,7 @@ struct connection {
     struct text input;  /* received and not yet answered; starts where a request starts */
     struct text output; /* of a response, to be sent from `output_sent` on */
     size_t output_sent;
+    size_t buffered;    /* bytes of the two that count in the budget of all: see exchange.c */
     uint32_t next_free; /* guarded by the lock of struct connections */
 };
 

@@ -24,7 +24,15 @@
 /* Requests answered, or buffers drained, in a row before other connections get their turn. */
 #define STEPS_A_TURN 32
 
+/*
+ * Bytes that a connection may keep uncounted: while others fill up what may be buffered, those
+ * whose requests merely come in two pieces go on.
+ */
+#define BUFFERED_FREE 16384
+
 static const char TOO_MANY[] = "too many clients are connected: try again in a moment";
+static const char NO_ROOM[] = "too much is buffered for clients that are slow to send or to read "
+                              "(--max-buffered): try again in a moment";
 
 struct exchange {
     struct exchange_shared *shared;
@@ -64,6 +72,7 @@ void exchange_close(struct exchange *exchange, struct connection *connection)
         answer_leave_pause(&exchange->answer, connection);
     if (!connection->refused)
         announce_disconnected(house, connection);
+    budget_set(&exchange->shared->buffered, &connection->buffered, 0);
     close(connection->fd);
     connections_close(house->connections, connection);
 }
@@ -286,17 +295,60 @@ static void begin_turn(struct exchange *exchange, struct connection *connection,
     exchange->steps = 0;
 }
 
+/* Answers for the last time, whatever was asked. */
+static enum connection_state end_with(struct exchange *exchange, struct connection *connection,
+                                      int status, const char *reason)
+{
+    enum connection_state state = refuse(exchange, connection, status, reason);
+    return state == CONNECTION_RUNNING ? drain(exchange, connection) : state;
+}
+
+/* Whether there is room for what the connection keeps. */
+static bool has_room(struct exchange *exchange, struct connection *connection)
+{
+    size_t kept = connection->input.length + connection->output.length;
+    size_t counted = kept > BUFFERED_FREE ? kept - BUFFERED_FREE : 0;
+    return budget_set(&exchange->shared->buffered, &connection->buffered, counted);
+}
+
+/* Gives up a connection that keeps what there is no room for. */
+static enum connection_state shed(struct exchange *exchange, struct connection *connection,
+                                  enum connection_state state)
+{
+    if (state == CONNECTION_WRITING)
+        return CONNECTION_FREE;
+    if (connection->pause.kind != PAUSE_NONE)
+        answer_leave_pause(&exchange->answer, connection);
+    wire_drop(&exchange->wire, connection);
+    return end_with(exchange, connection, 503, NO_ROOM);
+}
+
+/* Keeps what has to wait; a held response, which promises something, in any case. */
+static enum connection_state keep(struct exchange *exchange, struct connection *connection,
+                                  enum connection_state state)
+{
+    bool is_held = state == CONNECTION_HELD;
+    if (state == CONNECTION_FREE)
+        return state;
+    if (state != CONNECTION_CLOSING && wire_keep(&exchange->wire, connection) < 0) {
+        if (!is_held)
+            return CONNECTION_FREE;
+        abandon(exchange, connection);
+    }
+    if (has_room(exchange, connection) || is_held)
+        return state;
+    state = shed(exchange, connection, state);
+    has_room(exchange, connection); /* again, for what is left */
+    return state;
+}
+
 void exchange_go_on(struct exchange *exchange, struct connection *connection, bool at_end)
 {
     for (;;) {
         begin_turn(exchange, connection, at_end);
-        enum connection_state state = advance(exchange, connection);
+        enum connection_state state = keep(exchange, connection, advance(exchange, connection));
         bool others_first = exchange->steps >= STEPS_A_TURN;
-        bool is_lost = state != CONNECTION_FREE && state != CONNECTION_CLOSING &&
-                       wire_keep(&exchange->wire, connection) < 0;
-        if (is_lost && state == CONNECTION_HELD)
-            abandon(exchange, connection);
-        else if (is_lost || state == CONNECTION_FREE) {
+        if (state == CONNECTION_FREE) {
             exchange_close(exchange, connection);
             return;
         }
@@ -328,9 +380,7 @@ static void pass_on(struct exchange *exchange, struct connection *connection,
 static void time_out(struct exchange *exchange, struct connection *connection, int status,
                      const char *reason)
 {
-    enum connection_state state = refuse(exchange, connection, status, reason);
-    if (state == CONNECTION_RUNNING)
-        state = drain(exchange, connection);
+    enum connection_state state = end_with(exchange, connection, status, reason);
     if (state == CONNECTION_FREE)
         exchange_close(exchange, connection);
     else

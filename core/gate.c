@@ -316,6 +316,7 @@ struct gate *gate_new(const struct options *options, const struct house *house,
     gate->listeners = listeners;
     gate->shared.options = options;
     gate->shared.house = house;
+    gate->shared.buffered.max = (size_t)options->max_buffered;
     gate->shared.rules = (struct request_rules){
         .max_head = (size_t)options->max_head,
         .max_body = (size_t)options->max_body,

@@ -1,12 +1,14 @@
 """That each limit on the command line is the one that holds, and that what it ends is over."""
 import resource
+import select
 import signal
+import socket
 import threading
 import time
 import unittest
 import xmlrpc.client
 
-from lookout import PATIENCE, PING, Server, call_body, request
+from lookout import PATIENCE, PING, Server, call_body, request, wait_until
 
 
 def nested(arrays):
@@ -38,6 +40,54 @@ class Xml(unittest.TestCase):
             return call_body("print", *["x"] * count).replace(b"<string>", b"").replace(
                 b"</string>", b"")
         self.assert_limited(("--max-elements", "23"), body(10), body(11))
+
+
+class Buffers(unittest.TestCase):
+    """What connections keep all together, of requests and of answers."""
+    ECHO = request(call_body("test.echo", "x" * 300_000))
+    OPTIONS = ("--max-buffered", "1M", "--request-timeout", "3600")  # so three fit, and four do not
+
+    def test_requests_that_are_slow_to_arrive(self):
+        with Server(*self.OPTIONS) as server:
+            for _ in range(3):  # as much is free again each time
+                slow = [server.connect() for _ in range(4)]
+                for client in slow:
+                    client.send(self.ECHO[:-1])
+                # Others than the first may come to grief before that has given up.
+                self.await_refusal(slow)
+                for client in slow:
+                    client.send(self.ECHO[-1:])
+                answers = [client.read() for client in slow]
+                refusals = [answer.body for answer in answers if answer.status == 503]
+                self.assertIn(len(refusals), (1, 2, 3))
+                self.assertIn(b"--max-buffered", refusals[0])
+                self.assertEqual([answer.status for answer in answers].count(200),
+                                 4 - len(refusals))
+                for client in slow:
+                    client.close()
+
+    def await_refusal(self, clients):
+        readable, _, _ = select.select([client.socket for client in clients], [], [], PATIENCE)
+        self.assertTrue(readable)
+
+    def test_answers_that_are_slow_to_be_read(self):
+        def deaf(server):
+            client = socket.socket()
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+            client.connect((server.host, server.port))
+            client.sendall(self.ECHO)
+            return self.enterContext(client)
+
+        with Server(*self.OPTIONS) as server, server.proxy() as proxy:
+            clients = [deaf(server) for _ in range(40)]
+            wait_until(lambda: proxy.monitor.getStatus()["connections"]["open"] < 20,
+                       "more is buffered than may be")
+            self.assertGreater(proxy.monitor.getStatus()["connections"]["open"], 1)
+            for client in clients:
+                client.close()
+            wait_until(lambda: proxy.monitor.getStatus()["connections"]["open"] == 1,
+                       "they are not let go")
+            self.assertEqual(proxy.test.echo("x" * 300_000), "x" * 300_000)
 
 
 class Endings(unittest.TestCase):

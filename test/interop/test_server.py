@@ -8,7 +8,7 @@ import xmlrpc.client
 
 from lookout import PATIENCE, PING, SERVER, Server, call_body, environment, request, run
 
-OPTIONS = ["--listen", "--threads", "--max-connections", "--max-body", "--max-head", "--keepalive",
+OPTIONS = ["--listen", "--threads", "--max-connections", "--max-body", "--max-buffered", "--max-head", "--keepalive",
            "--request-timeout", "--allow-host", "--allow-remote", "--validator", "--quiet",
            "--log-level", "--journal", "--sync", "--keep-events", "--keep-days", "--max-pending",
            "--max-event", "--max-wait", "--recent", "--version", "--help"]
