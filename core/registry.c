@@ -354,14 +354,19 @@ static void explain_unreadable(xmlrpc_env *env)
         [XML_UNSUPPORTED_ENCODING] = {FAULT_UNSUPPORTED_ENCODING, "this cannot be read"},
         [XML_INVALID_CHARACTER] = {FAULT_INVALID_CHARACTER, "this cannot be read"},
         [XML_REFUSED] = {FAULT_INVALID_REQUEST, "this is refused"},
+        [XML_NO_MEMORY] = {FAULT_INTERNAL, "this cannot be read now"},
     };
     /* A document above the library's limit was not parsed: the verdict is on the one before. */
     bool parsed = env->fault_code != XMLRPC_LIMIT_EXCEEDED_ERROR;
     enum xml_verdict verdict = parsed ? xml_verdict() : XML_SOUND;
+    if (env->fault_code == XMLRPC_INTERNAL_ERROR) /* its parser's, or its own */
+        verdict = XML_NO_MEMORY;
     struct text text;
     text_init(&text);
     text_printf(&text, "%s: ", faults[verdict].what);
-    if (verdict == XML_SOUND)
+    if (verdict == XML_NO_MEMORY)
+        text_add(&text, "memory ran out");
+    else if (verdict == XML_SOUND)
         text_escape(&text, env->fault_string, strlen(env->fault_string), COMPLAINT_SHOWN);
     else
         text_add(&text, xml_complaint());
