@@ -28,6 +28,8 @@
 #define STEPS_A_TURN 32
 
 static const char TOO_MANY[] = "too many clients are connected: try again in a moment";
+static const char NO_MEMORY[] = "the server ran out of memory for this call";
+static const char NO_MEMORY_LATE[] = "the call was carried out, but memory ran out for its answer";
 
 struct exchange {
     struct exchange_shared *shared;
@@ -277,7 +279,7 @@ static enum connection_state run_request(struct exchange *exchange, struct conne
     if (call.resumed || call.pause.fetch)
         leave_pause(exchange, connection);
     if (outcome == ABYSS_FAILED)
-        write_refusal(exchange, connection, 500, "the server ran out of memory for this call");
+        write_refusal(exchange, connection, 500, call.records ? NO_MEMORY_LATE : NO_MEMORY);
     else
         finish_request(exchange, connection, outcome);
     return call.records ? hold(exchange, connection) : after(wire_send(wire, connection));

@@ -414,7 +414,8 @@ static void write_result(xmlrpc_env *env, xmlrpc_value *result, xmlrpc_mem_block
     const char *problem = response_problem(&writing, response, start);
     if (problem) {
         xmlrpc_mem_block_resize(env, response, start); /* shrinking, it cannot fail */
-        call_fault(env, FAULT_INTERNAL, "the method's result could not be expressed in XML-RPC: %s",
+        call_fault(env, FAULT_INTERNAL,
+                   "the call was carried out, but its result could not be expressed in XML-RPC: %s",
                    problem);
     }
     xmlrpc_env_clean(&writing);
