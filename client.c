@@ -343,7 +343,7 @@ static enum exit_status perform(const struct command_line *line, const struct co
         status = command->run(&run);
         remote_close(run.remote);
     } else {
-        explain_error(&run, complaint.bytes, NULL);
+        explain_error(&run, complaint.length > 0 ? complaint.bytes : "memory ran out", NULL);
     }
     text_free(&complaint);
     return status;
@@ -358,8 +358,8 @@ int main(int argc, char **argv)
 
     const char *failed = xml_self_test();
     if (failed != NULL) {
-        fprintf(stderr, "%s: the guards on XML do not work: %s\n", program_invocation_short_name,
-                failed);
+        fprintf(stderr, "%s: the guards on XML do not work, or memory ran out: %s\n",
+                program_invocation_short_name, failed);
         return STATUS_FAULT;
     }
     if (argp_parse(&parser, argc, argv, ARGP_NO_EXIT | ARGP_NO_HELP, NULL, &line) != 0)
@@ -368,7 +368,8 @@ int main(int argc, char **argv)
     if (command == NULL)
         return STATUS_USAGE;
     if (address_parse(&address, line.server, &complaint) < 0) {
-        fprintf(stderr, "%s: SERVER: %s\n", program_invocation_short_name, complaint.bytes);
+        fprintf(stderr, "%s: SERVER: %s\n", program_invocation_short_name,
+                complaint.length > 0 ? complaint.bytes : "memory ran out");
         text_free(&complaint);
         return STATUS_USAGE;
     }
