@@ -18,7 +18,7 @@ import unittest
 import xmlrpc.client
 
 from lookout import (CLIENT, PATIENCE, PING, SERVER, SLOW, STATE, STOOGES, Server, call_body,
-                     environment, pages, read_events, request, wait_for_waiters, wait_until)
+                     environment, pages, read_events, request, run, wait_for_waiters, wait_until)
 
 # The client that has test/allocator.c, as the tests' server has.
 FAILING_CLIENT = os.path.join(os.path.dirname(SERVER), "client")
@@ -107,6 +107,17 @@ def is_like(condition):
 
 def is_code(code):
     return lambda outcome: outcome.code == code
+
+
+def visits_told(proxy):
+    """How many events of who came and left are recorded, or told to be missed."""
+    return sum(event["data"]["missed"] if event["type"] == "gap" else 1
+               for event in read_events(proxy, "connect", "disconnect", "gap"))
+
+
+def visits_made(proxy):
+    connections = proxy.monitor.getStatus()["connections"]
+    return 2 * connections["total"] - connections["open"]
 
 
 class MemoryTest(unittest.TestCase):
@@ -314,16 +325,8 @@ class Calls(MemoryTest):
                 self.assert_told(self.outcome_of(PING), is_value("pong"))
             self.leave()
         self.survive(act)
-        self.assert_all_visits_are_told()
-
-    def assert_all_visits_are_told(self):
-        def visits():
-            events = read_events(self.proxy, "connect", "disconnect", "gap")
-            return sum(event["data"]["missed"] if event["type"] == "gap" else 1
-                       for event in events)
-        connections = self.proxy.monitor.getStatus()["connections"]
-        expected = 2 * connections["total"] - connections["open"]
-        wait_until(lambda: visits() == expected, f"{visits()} and not {expected} are told of")
+        wait_until(lambda: visits_told(self.proxy) == visits_made(self.proxy),
+                   "who came and left is neither recorded nor told to be missed")
 
 
 class Events(MemoryTest):
@@ -436,6 +439,179 @@ class OldEvents(MemoryTest):
         self.assert_call(
             is_like(lambda page: [event["data"][0] for event in page["events"]] == [0, 1, 2]),
             "monitor.readEvents", "", 3, ["mine"])
+
+
+class Load(MemoryTest):
+    """Many clients at once, of whom many are told that there is no memory."""
+
+    SECONDS = 2 * min(SLOW, 4)
+
+    def setUp(self):
+        super().setUp()
+        self.acknowledged, self.problems = [], []
+
+    def make_calls(self, number):
+        """One client: it comes, calls and leaves, again and again."""
+        deadline = time.monotonic() + self.SECONDS
+        for turn in itertools.count():
+            if time.monotonic() > deadline:
+                break
+            with contextlib.suppress(ConnectionError), self.server.connect() as connection:
+                mark = f"{number} {turn}"
+                calls = [(call_body("monitor.sendEvent", "mine", mark), is_like(str.isdigit)),
+                         (call_body("monitor.getStatus"), is_like(lambda status: status["pid"])),
+                         (call_body("test.echo", [STOOGES] * 20), is_value([STOOGES] * 20)),
+                         (call_body("monitor.waitEvents", "", 5, 5, ["mine"]),
+                          is_like(lambda page: page["next"]))]
+                for call, is_right in calls:
+                    connection.send(request(call))
+                    outcome = Outcome(connection)
+                    self.assert_told(outcome, is_right)
+                    if call is calls[0][0] and outcome.value is not None:
+                        self.acknowledged.append(mark)
+                    if outcome.is_over:
+                        break
+
+    def run_client(self, number):
+        try:
+            self.make_calls(number)
+        except Exception as error:  # to be raised by the test, not by a thread
+            self.problems.append(error)
+
+    def test_every_so_manieth_fails(self):
+        for every in (101, 7):
+            self.memory.fail_every(every)
+            clients = [threading.Thread(target=self.run_client, args=(f"{every} {i}",))
+                       for i in range(6)]
+            for client in clients:
+                client.start()
+            for client in clients:
+                client.join()
+            self.memory.relent()
+            self.assertEqual(self.problems, [])
+            self.assert_unharmed()
+        self.assertGreater(self.memory.failed, 100)
+        self.assertGreater(len(self.acknowledged), 10)
+        recorded = [event["data"] for event in read_events(self.proxy, "mine")]
+        self.assertEqual(set(self.acknowledged) - set(recorded), set())
+        self.assertEqual(len(recorded), len(set(recorded)))
+        wait_until(lambda: visits_told(self.proxy) == visits_made(self.proxy),
+                   "who came and left is neither recorded nor told to be missed")
+
+    def test_all_fail_for_a_while(self):
+        """More clients come than there are slots for; some are there, and one waits."""
+        waiter = self.enterContext(self.server.connect())
+        waiter.send(request(call_body("monitor.waitEvents", self.last(), 9, 60, ["after"])))
+        wait_for_waiters(self.proxy, 1)
+        stays = self.enterContext(self.server.connect())
+        stays.ask(PING)
+        self.memory.fail_from(1)
+        with contextlib.ExitStack() as stack:
+            for client in [stack.enter_context(self.server.connect()) for _ in range(400)]:
+                with contextlib.suppress(ConnectionError):
+                    client.send(PING)
+                self.assert_told(Outcome(client), is_value("pong"))
+        stays.send(request(call_body("monitor.sendEvent", "mine", 1)))
+        self.assert_told(Outcome(stays), is_like(str.isdigit))
+        self.memory.relent()
+        self.proxy.monitor.sendEvent("after", "all")
+        self.assertEqual(Outcome(waiter).value["events"][0]["data"], "all")
+        waiter.close()
+        wait_until(lambda: visits_told(self.proxy) == visits_made(self.proxy),
+                   "who came and left is neither recorded nor told to be missed")
+
+    def last(self):
+        return self.proxy.monitor.getStatus()["events"]["last"]
+
+
+@unittest.skipIf(SLOW > 4, "ThreadSanitizer makes a start too slow for some hundred of them")
+class Starts(unittest.TestCase):
+    """A start without memory fails, and says so; or all is well."""
+
+    def setUp(self):
+        self.memory = Allocator()
+
+    def start(self, journal):
+        """Starts, and ends what has started. True when it had."""
+        command = [SERVER, "--listen", "127.0.0.1:0", "--journal", journal, "--allow-host", "here"]
+        with subprocess.Popen(command, env=environment(**self.memory.variables),
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            line = process.stdout.readline()
+            process.send_signal(signal.SIGTERM)
+            _, complaints = process.communicate(timeout=PATIENCE)
+        if line:
+            self.assertRegex(line, r"^listening on http://127\.0\.0\.1:\d+/RPC2$")
+            self.assertEqual(process.returncode, 0, complaints)
+        else:
+            self.assertEqual(process.returncode, 1, complaints)
+            self.assertRegex(complaints, r"^lookout: error: .*[Mm]emory.*")
+            self.assertLessEqual(complaints.count("\n"), 2, complaints)
+        return bool(line)
+
+    def assert_starts_or_says_why(self, fail, places):
+        for place in places:
+            for number in itertools.count(1):
+                self.memory.relent()
+                before = self.memory.failed
+                fail(number)
+                try:
+                    has_started = self.start(place(number))
+                except Exception as error:
+                    raise AssertionError(f"from allocation {number} on: {error}") from error
+                if self.memory.failed == before:
+                    break
+            self.assertTrue(has_started)
+            self.assertGreater(number, 20)
+
+    def test_one_allocation_fails(self):
+        folder = tempfile.mkdtemp(dir=STATE)
+        self.assert_starts_or_says_why(self.memory.fail_at, (
+            lambda number: f"{folder}/one/{number}.db", lambda number: ":memory:"))
+
+    def test_all_fail_from_one_on(self):
+        folder = tempfile.mkdtemp(dir=STATE)
+        self.assert_starts_or_says_why(self.memory.fail_from,
+                                       [lambda number: f"{folder}/all/{number}.db"])
+
+
+@unittest.skipIf(SLOW > 1, "hundreds of short runs, which a sanitizer makes long")
+class Clients(unittest.TestCase):
+    """The client's own memory: it does what it is asked, or says why not."""
+
+    COMMANDS = (["ping"], ["print", "i/42", "d/0.5", "array/(i/1,struct/{a:s/b})", "h/00ff"],
+                ["connections"], ["help", "print"], ["send", "mine", "s/x"],
+                ["events", "--type", "mine"], ["call", "no.such"],
+                ["--json", "call", "test.echo", "struct/{a:d/0.5,b:b/true}"])
+
+    def test_each_command(self):
+        memory = Allocator()
+        self.first = 1
+        with Server() as server:
+            for words in self.COMMANDS:
+                with self.subTest(command=words):
+                    self.assert_does_it_or_says_why(memory, [f"{server.host}:{server.port}",
+                                                             *words])
+
+    def assert_does_it_or_says_why(self, memory, words):
+        def look():
+            done = run(FAILING_CLIENT, *words, env=environment(**memory.variables))
+            complaint = done.stderr.partition("\n")[0]  # a hint may follow it, and may be missing
+            shown = [re.sub("[0-9.]+", "0", text) for text in (done.stdout, complaint)]
+            return done.returncode, *shown
+        right = look()
+        for number in itertools.count(self.first):
+            before = memory.failed
+            memory.fail_at(number)
+            seen = look()
+            memory.relent()
+            if memory.failed == before:
+                break
+            if seen != right:
+                self.assertIn(seen[0], (0, 1, 2, 3), (number, seen))
+                self.assertRegex(seen[1] + seen[2], "(?i)memory", (number, seen))
+            if "guards" in seen[2]:
+                self.first = number  # before that all commands do the same
+        self.assertGreater(number, self.first + 1)
 
 
 if __name__ == "__main__":
