@@ -10,6 +10,7 @@
 
 #include <argp.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -349,6 +350,21 @@ static enum exit_status perform(const struct command_line *line, const struct co
     return status;
 }
 
+/*
+ * A stream that is closed at the start would come to be the descriptor of the connection. In its
+ * place is one that cannot be written to, so that what is lost is told.
+ */
+static void fill_standard_streams(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDONLY);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 int main(int argc, char **argv)
 {
     struct command_line line = {
@@ -356,6 +372,7 @@ int main(int argc, char **argv)
     struct address address;
     struct text complaint = {0};
 
+    fill_standard_streams();
     const char *failed = xml_self_test();
     if (failed != NULL) {
         fprintf(stderr, "%s: the guards on XML do not work, or memory ran out: %s\n",

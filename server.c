@@ -16,6 +16,7 @@
 #include "core/text.h"
 #include "core/xml.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,17 @@
 #define STOP_PATIENCE_MS    1900
 #define DISK_PATIENCE_MS    300
 #define DISPLAY_PATIENCE_MS 400
+
+/* A stream that is closed at the start would come to be a socket's or the journal's descriptor. */
+static void fill_standard_streams(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
 
 /* Raises the limit of descriptors to what is allowed, and the connections to what that allows. */
 static void fit_descriptors(struct options *options)
@@ -70,7 +82,9 @@ static void block_signals(sigset_t *ending)
     if (hangup.sa_handler != SIG_IGN) /* else nohup(1) wants it to go on */
         sigaddset(ending, SIGHUP);
     pthread_sigmask(SIG_BLOCK, ending, NULL);
-    signal(SIGPIPE, SIG_IGN); /* a peer, or whoever reads stdout, that went is seen by write */
+    /* A peer, or whoever reads stdout, that went is seen by write; and so is a file's limit. */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 static int prepare_libraries(const struct options *options)
@@ -276,6 +290,7 @@ int main(int argc, char **argv)
     struct listeners listeners;
     sigset_t ending;
     int status = EXIT_FAILURE;
+    fill_standard_streams();
     options_parse(&options, argc, argv);
     log_set_level((enum log_level)options.log_level);
     block_signals(&ending);
