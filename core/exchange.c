@@ -131,7 +131,8 @@ static bool hand_back(struct exchange *exchange, struct connection *connection,
     set_deadline(exchange, connection, state);
     bool is_watched = connection->watched_events && (connection->watched_events & events) == events;
     if ((report || !is_watched) && watch(exchange, connection, events) < 0) {
-        log_error("a connection is lost, as epoll does not take it: %s", strerror(errno));
+        if (log_is_news(&exchange->shared->lost_ms))
+            log_error("connections are lost, as epoll does not take them: %s", strerror(errno));
         if (state != CONNECTION_HELD) {
             exchange_close(exchange, connection);
             return true;

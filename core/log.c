@@ -1,13 +1,14 @@
 /* Writes each message as one line to stderr, or counts it when stderr does not take it at once. */
 #include "core/log.h"
 
+#include "core/clock.h"
 #include "core/text.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
-#include <stdbool.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,9 @@
 
 /* More than a line ever takes while it is written: it needs no memory, as there may be none. */
 #define LINE_ROOM (LINE_SIZE + 128)
+
+/* What has not come for so long is news. */
+#define NEWS_MS 5000
 
 static const struct {
     const char *name;
@@ -206,6 +210,13 @@ void log_info(const char *format, ...)
 void log_debug(const char *format, ...)
 {
     LOG_MESSAGE(LOG_LEVEL_DEBUG, format);
+}
+
+bool log_is_news(_Atomic int64_t *last_ms)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    int64_t before_ms = atomic_exchange(last_ms, now_ms);
+    return before_ms == 0 || now_ms - before_ms > NEWS_MS;
 }
 
 noreturn void fatal(const char *format, ...)
