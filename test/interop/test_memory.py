@@ -1,198 +1,20 @@
-"""Memory that runs out under the server's and the client's own code, at each allocation they make.
+"""Memory that runs out under the server's own code, at each allocation it makes.
 
 The first allocation fails, then the second alone, and so on, until what is done needs no more of
 them. Each time what a client is told is true, and the server goes on as if nothing had been.
 """
 import contextlib
 import itertools
-import mmap
-import os
-import re
-import signal
 import socket
-import subprocess
-import tempfile
 import threading
 import time
 import unittest
 import xmlrpc.client
 
-from lookout import (CLIENT, PATIENCE, PING, SERVER, SLOW, STATE, STOOGES, Server, call_body,
-                     environment, pages, read_events, request, run, wait_for_waiters, wait_until)
-
-# The client that has test/allocator.c, as the tests' server has.
-FAILING_CLIENT = os.path.join(os.path.dirname(SERVER), "client")
-
-# What a server may say of it on stderr, while all goes on.
-COMPLAINTS = ["events are recorded again: .* the server is out of memory",
-              "events cannot be recorded: .*memory", "memory ran out", "out of memory"]
-
-# What an answer says that is neither the right one nor silent about the reason.
-REASON = "(?i)memory"
-
-# What it says when the call had its effect all the same.
-CARRIED_OUT = "was carried out"
-
-
-class Allocator:
-    """Which allocations of a program fail: see test/allocator.c."""
-
-    MADE, FAILED, AT, FROM, EVERY = range(5)
-
-    def __init__(self):
-        handle, path = tempfile.mkstemp(dir=STATE)
-        os.ftruncate(handle, mmap.PAGESIZE)
-        self._words = memoryview(mmap.mmap(handle, mmap.PAGESIZE)).cast("q")
-        os.close(handle)
-        self.variables = {"LOOKOUT_TEST_ALLOCATOR": path}
-
-    @property
-    def failed(self):
-        """How many allocations have."""
-        return self._words[self.FAILED]
-
-    def fail_at(self, number):
-        """Lets the n-th allocation from now on fail, that one alone."""
-        self._words[self.AT] = self._words[self.MADE] + number
-
-    def fail_from(self, number):
-        """Lets the n-th allocation from now on fail, and all after it."""
-        self._words[self.FROM] = self._words[self.MADE] + number
-
-    def fail_every(self, number):
-        self._words[self.EVERY] = number
-
-    def relent(self):
-        self._words[self.AT] = self._words[self.FROM] = self._words[self.EVERY] = 0
-
-
-class Outcome:
-    """What became of one call."""
-
-    def __init__(self, connection):
-        self.value = self.code = self.text = None
-        self.is_over = True  # the connection is
-        with contextlib.suppress(ConnectionError):
-            response = connection.read()
-            if response is not None:
-                self.is_over = response.headers.get("connection") == "close"
-                self._take(response)
-
-    def _take(self, response):
-        if response.status != 200:
-            self.code, self.text = response.status, response.body.decode()
-            return
-        try:
-            self.value = response.value()
-        except xmlrpc.client.Fault as fault:
-            self.code, self.text = fault.faultCode, fault.faultString
-
-    def is_nothing(self):
-        return self.value is None and self.code is None
-
-    def tells_of_memory(self):
-        return self.code in (500, 503, -32603, -32500) and re.search("(?i)memory", self.text)
-
-    def __repr__(self):
-        return f"value {self.value!r}, code {self.code}, text {self.text!r}"
-
-
-def is_value(value):
-    return lambda outcome: outcome.value == value
-
-
-def is_like(condition):
-    return lambda outcome: outcome.value is not None and condition(outcome.value)
-
-
-def is_code(code):
-    return lambda outcome: outcome.code == code
-
-
-def visits_told(proxy):
-    """How many events of who came and left are recorded, or told to be missed."""
-    return sum(event["data"]["missed"] if event["type"] == "gap" else 1
-               for event in read_events(proxy, "connect", "disconnect", "gap"))
-
-
-def visits_made(proxy):
-    connections = proxy.monitor.getStatus()["connections"]
-    return 2 * connections["total"] - connections["open"]
-
-
-class MemoryTest(unittest.TestCase):
-    options = ()
-
-    def setUp(self):
-        self.memory = Allocator()
-        self.server = self.enterContext(Server(*self.options, variables=self.memory.variables,
-                                               expect_stderr=COMPLAINTS))
-        self.proxy = self.enterContext(self.server.proxy())
-        self.proxy.monitor.sendEvent("start")
-        self.descriptors = self.count_descriptors()
-        self.marks = itertools.count(1)
-        self.client = None
-        self.addCleanup(self.leave)
-
-    def leave(self):
-        if self.client is not None:
-            self.client.close()
-        self.client = None
-
-    def come(self):
-        if self.client is None:
-            self.client = self.server.connect()
-            self.client.ask(PING)
-
-    def count_descriptors(self):
-        return len(os.listdir(f"/proc/{self.server.process.pid}/fd"))
-
-    def assert_unharmed(self):
-        """Nobody waits any more, and no descriptor is left of those who went."""
-        self.leave()
-        wait_for_waiters(self.proxy, 0)
-        wait_until(lambda: self.count_descriptors() == self.descriptors,
-                   "descriptors are left open")
-
-    def survive(self, act):
-        """Does it with one allocation failing, until it needs no more of them."""
-        for number in itertools.count(1):
-            self.come()
-            before = self.memory.failed
-            self.memory.fail_at(number)
-            try:
-                act()
-            except Exception as error:
-                raise AssertionError(f"with allocation {number} failing: {error!r}") from error
-            self.memory.relent()
-            self.assertEqual(self.proxy.monitor.ping(), "pong")
-            if self.memory.failed == before:
-                break
-        self.assertGreater(number, 1, "nothing was allocated at all")
-        self.assert_unharmed()
-
-    def outcome_of(self, *pieces):
-        with contextlib.suppress(ConnectionError):
-            for piece in pieces:
-                self.client.send(piece)
-        return self.outcome()
-
-    def outcome(self):
-        outcome = Outcome(self.client)
-        if outcome.is_over:
-            self.leave()
-        return outcome
-
-    def assert_told(self, outcome, is_right):
-        """It is the right answer; or says what is the matter; or there is none."""
-        if not is_right(outcome) and not outcome.is_nothing():
-            self.assertTrue(outcome.tells_of_memory(), outcome)
-
-    def assert_survives(self, is_right, *pieces):
-        self.survive(lambda: self.assert_told(self.outcome_of(*pieces), is_right))
-
-    def assert_call(self, is_right, method, *params):
-        self.assert_survives(is_right, request(call_body(method, *params)))
+from lookout import (PING, SLOW, STOOGES, call_body, pages, read_events, request, wait_for_waiters,
+                     wait_until)
+from memory import (CARRIED_OUT, MemoryTest, Outcome, is_code, is_like, is_value, visits_made,
+                    visits_told)
 
 
 @unittest.skipIf(SLOW > 4, "one call at a time: ThreadSanitizer has nothing to find")
@@ -430,6 +252,7 @@ class Events(MemoryTest):
             self.survive(act)
 
 
+@unittest.skipIf(SLOW > 4, "one call at a time: ThreadSanitizer has nothing to find")
 class OldEvents(MemoryTest):
     """What is no longer in memory, and is read from the journal."""
 
@@ -525,100 +348,6 @@ class Load(MemoryTest):
 
     def last(self):
         return self.proxy.monitor.getStatus()["events"]["last"]
-
-
-@unittest.skipIf(SLOW > 4, "one thread starts all others: ThreadSanitizer has nothing to find")
-class Starts(unittest.TestCase):
-    """A start without memory fails, and says so; or all is well."""
-
-    def setUp(self):
-        self.memory = Allocator()
-
-    def start(self, journal):
-        """Starts, and ends what has started. True when it had."""
-        command = [SERVER, "--listen", "127.0.0.1:0", "--journal", journal, "--allow-host", "here"]
-        with subprocess.Popen(command, env=environment(**self.memory.variables),
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-            line = process.stdout.readline()
-            process.send_signal(signal.SIGTERM)
-            _, complaints = process.communicate(timeout=PATIENCE)
-        if line:
-            self.assertRegex(line, r"^listening on http://127\.0\.0\.1:\d+/RPC2$")
-            self.assertEqual(process.returncode, 0, complaints)
-        else:
-            self.assertEqual(process.returncode, 1, complaints)
-            self.assertRegex(complaints, r"^lookout: error: .*[Mm]emory.*")
-            self.assertLessEqual(complaints.count("\n"), 2, complaints)
-        return bool(line)
-
-    def assert_starts_or_says_why(self, fail, place):
-        for number in itertools.count(1):
-            self.memory.relent()
-            before = self.memory.failed
-            fail(number)
-            try:
-                has_started = self.start(place(number))
-            except Exception as error:
-                raise AssertionError(f"at allocation {number}: {error}") from error
-            if self.memory.failed == before:
-                break
-        self.assertTrue(has_started)
-        self.assertGreater(number, 20)
-
-    def test_one_allocation_fails(self):
-        folder = tempfile.mkdtemp(dir=STATE)
-        self.assert_starts_or_says_why(self.memory.fail_at,
-                                       lambda number: f"{folder}/one/{number}.db")
-
-    @unittest.skipIf(SLOW > 1, "differs from the others in little; a sanitizer takes its time")
-    def test_one_allocation_fails_without_a_file(self):
-        self.assert_starts_or_says_why(self.memory.fail_at, lambda number: ":memory:")
-
-    @unittest.skipIf(SLOW > 1, "differs from the others in little; a sanitizer takes its time")
-    def test_all_fail_from_one_on(self):
-        folder = tempfile.mkdtemp(dir=STATE)
-        self.assert_starts_or_says_why(self.memory.fail_from,
-                                       lambda number: f"{folder}/all/{number}.db")
-
-
-@unittest.skipIf(SLOW > 1, "hundreds of short runs, which a sanitizer makes long")
-class Clients(unittest.TestCase):
-    """The client's own memory: it does what it is asked, or says why not."""
-
-    COMMANDS = (["ping"], ["print", "i/42", "d/0.5", "array/(i/1,struct/{a:s/b})", "h/00ff"],
-                ["connections"], ["help", "print"], ["send", "mine", "s/x"],
-                ["events", "--type", "mine"], ["call", "no.such"],
-                ["--json", "call", "test.echo", "struct/{a:d/0.5,b:b/true}"])
-
-    def test_each_command(self):
-        memory = Allocator()
-        self.first = 1
-        with Server() as server:
-            for words in self.COMMANDS:
-                with self.subTest(command=words):
-                    self.assert_does_it_or_says_why(memory, [f"{server.host}:{server.port}",
-                                                             *words])
-
-    def assert_does_it_or_says_why(self, memory, words):
-        def look():
-            done = run(FAILING_CLIENT, *words, env=environment(**memory.variables))
-            complaint = done.stderr.partition("\n")[0]  # a hint may follow it, and may be missing
-            shown = [re.sub("[0-9.]+", "0", text) for text in (done.stdout, complaint)]
-            return done.returncode, *shown
-        right = look()
-        for number in itertools.count(self.first):
-            before = memory.failed
-            memory.fail_at(number)
-            seen = look()
-            memory.relent()
-            if memory.failed == before:
-                break
-            if seen != right:
-                self.assertIn(seen[0], (0, 1, 2, 3), (number, seen))
-                self.assertRegex(seen[1] + seen[2], "(?i)memory", (number, seen))
-            if "guards" in seen[2]:
-                self.first = number  # before that all commands do the same
-        self.assertGreater(number, self.first + 1)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the system gives to one process, running out under a server: descriptors, threads, files."""
+"""What the system gives a process, running out under a server: descriptors, threads, files."""
 import contextlib
 import os
 import resource
