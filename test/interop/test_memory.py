@@ -197,11 +197,11 @@ class Events(MemoryTest):
                          lambda data, mark: data == [mark, 1.5])
 
     def test_a_multicall(self):
-        """Its print, with one call before it and one after whose answers take memory, too."""
+        """Its print, with calls around it whose answers take memory: more than a thread keeps."""
         def calls(mark):
             return ([{"methodName": "test.echo", "params": [0.5]},
                      {"methodName": "print", "params": [mark]},
-                     {"methodName": "test.echo", "params": [2.5]}],)
+                     {"methodName": "test.echo", "params": ["x" * 300_000]}],)
 
         def act():
             mark = f"mark {next(self.marks)}"
