@@ -459,11 +459,11 @@ void exchange_expire(struct exchange *exchange, struct connection *connection,
         pass_on(exchange, connection, state);
     } else if (unread && workers_busy) {
         time_out(exchange, connection, 503, "every worker is busy: try again in a moment");
-    } else if (has_begun) {
-        time_out(exchange, connection, 408, "the request did not arrive in the time allowed");
-    } else if (unread) { /* a request came at the last moment, and a worker is waking for it */
+    } else if (unread) { /* it came at the last moment, and a worker is waking for it */
         atomic_store(&connection->deadline_ms, now_ms + UNREAD_MS);
         pass_on(exchange, connection, state);
+    } else if (has_begun) {
+        time_out(exchange, connection, 408, "the request did not arrive in the time allowed");
     } else {
         exchange_close(exchange, connection);
     }

@@ -14,8 +14,8 @@ import time
 import unittest
 import xmlrpc.client
 
-from lookout import (CLIENT, PATIENCE, SERVER, STATE, STOOGES, Server, environment, read_events,
-                     run, small_disk, wait_until)
+from lookout import (CLIENT, PATIENCE, PING, SERVER, STATE, STOOGES, Server, call_body, environment,
+                     read_events, request, run, small_disk, wait_until)
 
 LIBC = ctypes.CDLL(None)
 
@@ -85,6 +85,30 @@ class Storm(unittest.TestCase):
     def test_one_that_is_handled(self):
         self.proxy.test.handleSignal(int(signal.SIGALRM))
         self.assert_weathers(signal.SIGALRM)
+
+
+class Stopped(unittest.TestCase):
+    """A server that stood still, as one does with its machine: that is not its clients' fault."""
+
+    TIMEOUT = 0.5
+
+    def test_what_came_meanwhile_came_in_time(self):
+        """A request of one piece, and the bodies of some whose heads were read before."""
+        head, end, body = request(call_body("monitor.ping"), "Expect: 100-continue").partition(
+            b"\r\n\r\n")
+        with Server("--request-timeout", str(self.TIMEOUT), "--keepalive", str(self.TIMEOUT)
+                    ) as server, contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(server.connect()) for _ in range(20)]
+            for number, client in enumerate(clients):
+                self.assertEqual(client.ask(head + end if number % 2 else PING).status,
+                                 100 if number % 2 else 200)
+            server.process.send_signal(signal.SIGSTOP)
+            for number, client in enumerate(clients):
+                client.send(body if number % 2 else PING)
+            time.sleep(2 * self.TIMEOUT)  # what passes while it stands still
+            server.process.send_signal(signal.SIGCONT)
+            for client in clients:
+                self.assertEqual(client.read().status, 200)
 
 
 def listening_port(pid):
