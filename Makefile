@@ -25,6 +25,10 @@ CORE := $(wildcard core/*.c)
 METHODS := $(wildcard methods/*.c)
 TEST_METHODS := $(wildcard test/methods/*.c examples/methods/*.c)
 TEST_DISK := test/vfs.c
+# What our own code allocates with: test/allocator.c stands before it.
+ALLOCATING := malloc calloc realloc reallocarray aligned_alloc strdup strndup realpath \
+	asprintf vasprintf __asprintf_chk __vasprintf_chk
+WRAPPED := $(ALLOCATING:%=-Wl,--wrap=%)
 CLI := $(wildcard cli/*.c)
 CLIENT_CORE := core/text.c core/xml.c
 BENCHES := stock_abyss load waiters
@@ -105,7 +109,7 @@ server client: FORCE
 FORCE:
 
 # All that the tests of one variant need.
-variant: $(B)/server $(B)/client $(B)/test/server $(B)/test/unguarded $(UNIT_TESTS:%=$(B)/test/%)
+variant: $(B)/server $(B)/client $(B)/test/server $(B)/test/client $(B)/test/unguarded $(UNIT_TESTS:%=$(B)/test/%)
 
 $(B)/server: $(call objects,server.c $(CORE) $(METHODS))
 	$(CC) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS)
@@ -113,9 +117,15 @@ $(B)/server: $(call objects,server.c $(CORE) $(METHODS))
 $(B)/client: $(call objects,client.c $(CLI) $(CLIENT_CORE))
 	$(CC) $(LDFLAGS) -o $@ $^ $(CLIENT_LIBS)
 
-# The server with the tests' own methods and the example's: each was added by adding its file.
-$(B)/test/server: $(call objects,server.c $(CORE) $(METHODS) $(TEST_METHODS) $(TEST_DISK))
-	$(CC) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS)
+# The server with the tests' own methods and the example's: each was added by adding its file. Its
+# disk and its memory fail when a test wants them to.
+$(B)/test/server: $(call objects,server.c $(CORE) $(METHODS) $(TEST_METHODS) $(TEST_DISK) \
+		test/allocator.c)
+	$(CC) $(LDFLAGS) $(WRAPPED) -o $@ $^ $(SERVER_LIBS)
+
+# The client whose memory does.
+$(B)/test/client: $(call objects,client.c $(CLI) $(CLIENT_CORE) test/allocator.c)
+	$(CC) $(LDFLAGS) $(WRAPPED) -o $@ $^ $(CLIENT_LIBS)
 
 # A server in which xml.c's functions do not take the place of libxmlrpc's: it must refuse to serve.
 $(B)/test/unguarded: $(call objects,server.c $(filter-out core/xml.c,$(CORE)) $(METHODS)) \

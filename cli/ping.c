@@ -41,8 +41,7 @@ static void show_progress(const struct run *run, const struct ping_summary *summ
         text_printf(&line, "%slost%s: ", run->style->bad, run->style->end);
         explain_reason(&line, answer);
     }
-    if (!line.failed)
-        puts(line.bytes);
+    puts(line.failed ? "memory ran out for this line" : line.bytes);
     fflush(stdout); /* each at once, also into a pipe */
     text_free(&line);
 }

@@ -76,7 +76,7 @@ static enum answered run(struct answer *answer, struct connection *connection, c
     if (call.resumed || call.pause.fetch)
         answer_leave_pause(answer, connection);
     if (outcome == ABYSS_FAILED)
-        return ANSWERED_NOT;
+        return call.records ? ANSWER_FAILED_LATE : ANSWER_FAILED;
     set_ending(connection, outcome);
     return call.records ? ANSWERED_LATER : ANSWERED;
 }

@@ -24,12 +24,14 @@ struct answer {
 void answer_free(struct answer *answer);
 
 enum answered {
-    ANSWERED,        /* the response is there */
-    ANSWERED_LATER,  /* it is, and must not go before answer_promise says so */
-    ANSWERED_NOT,    /* none could be made: memory ran out */
-    ANSWER_WAITS,    /* the call has paused */
-    ANSWER_GOES_ON,  /* it has, and what it waits for has come meanwhile: resume it at once */
-    ANSWER_UNWANTED, /* its client has left */
+    ANSWERED,           /* the response is there */
+    ANSWERED_LATER,     /* it is, and must not go before answer_promise says so */
+    ANSWER_FAILED,      /* none could be made: memory ran out */
+    ANSWER_FAILED_LATE, /* likewise, though the call records: that must not be said before, either
+                         */
+    ANSWER_WAITS,       /* the call has paused */
+    ANSWER_GOES_ON,     /* it has, and what it waits for has come meanwhile: resume it at once */
+    ANSWER_UNWANTED,    /* its client has left */
 };
 
 /*

@@ -33,6 +33,8 @@
 static const char TOO_MANY[] = "too many clients are connected: try again in a moment";
 static const char NO_ROOM[] = "too much is buffered for clients that are slow to send or to read "
                               "(--max-buffered): try again in a moment";
+static const char NO_MEMORY[] = "the server ran out of memory for this call";
+static const char NO_MEMORY_LATE[] = "the call was carried out, but memory ran out for its answer";
 
 struct exchange {
     struct exchange_shared *shared;
@@ -122,7 +124,8 @@ static bool hand_back(struct exchange *exchange, struct connection *connection,
     set_deadline(exchange, connection, state);
     bool is_watched = connection->watched_events && (connection->watched_events & events) == events;
     if ((report || !is_watched) && watch(exchange, connection, events) < 0) {
-        log_error("a connection is lost, as epoll does not take it: %s", strerror(errno));
+        if (log_is_news(&exchange->shared->lost_ms))
+            log_error("connections are lost, as epoll does not take them: %s", strerror(errno));
         if (state != CONNECTION_HELD) {
             exchange_close(exchange, connection);
             return true;
@@ -208,8 +211,10 @@ static enum connection_state run_request(struct exchange *exchange, struct conne
     case ANSWERED_LATER:
         pass_request(exchange, connection);
         return hold(exchange, connection);
-    case ANSWERED_NOT: /* what the call recorded all the same is not to be told before it is */
-        write_refusal(exchange, connection, 500, "the server ran out of memory for this call");
+    case ANSWER_FAILED:
+        return refuse(exchange, connection, 500, NO_MEMORY);
+    case ANSWER_FAILED_LATE:
+        write_refusal(exchange, connection, 500, NO_MEMORY_LATE);
         return hold(exchange, connection);
     case ANSWER_WAITS:
         return CONNECTION_WAITING;
@@ -398,11 +403,11 @@ void exchange_expire(struct exchange *exchange, struct connection *connection,
         pass_on(exchange, connection, state);
     } else if (unread && workers_busy) {
         time_out(exchange, connection, 503, "every worker is busy: try again in a moment");
-    } else if (has_begun) {
-        time_out(exchange, connection, 408, "the request did not arrive in the time allowed");
-    } else if (unread) { /* a request came at the last moment, and a worker is waking for it */
+    } else if (unread) { /* it came at the last moment, and a worker is waking for it */
         atomic_store(&connection->deadline_ms, now_ms + UNREAD_MS);
         pass_on(exchange, connection, state);
+    } else if (has_begun) {
+        time_out(exchange, connection, 408, "the request did not arrive in the time allowed");
     } else {
         exchange_close(exchange, connection);
     }

@@ -82,19 +82,13 @@ static void wake_keeper(struct gate *gate)
 static bool accept_one(struct gate *gate, struct exchange *exchange, size_t listener)
 {
     int error = exchange_accept(exchange, gate->listeners->items[listener].fd);
-    switch (error) {
-    case 0:
-        return true;
-    case EMFILE:
-    case ENFILE:
-    case ENOBUFS:
-    case ENOMEM:
+    bool is_over = error == EAGAIN || error == EINTR || error == ECONNABORTED;
+    if (error != 0 && !is_over) {
+        /* Of descriptors, memory, a firewall's rules: whoever waits would be reported at once. */
         acceptor_pause(&gate->acceptor, error);
         wake_keeper(gate);
-        return false;
-    default: /* EAGAIN; or that connection's own trouble, such as ECONNABORTED */
-        return false;
     }
+    return error == 0;
 }
 
 /* Goes on with connections whose events, and not whose clients, have come. */

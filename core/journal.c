@@ -222,9 +222,8 @@ struct journal *journal_open(const struct journal_settings *settings)
                      ? open_in_memory(journal, &problem)
                      : open_file(journal, settings->path, &problem);
     if (result < 0) {
-        if (problem.length > 0)
-            log_error("cannot use the journal %s: %s; --journal FILE names another", settings->path,
-                      problem.bytes);
+        log_error("cannot use the journal %s: %s; --journal FILE names another", settings->path,
+                  problem.length > 0 ? problem.bytes : "memory ran out");
         journal_close(journal);
         journal = NULL;
     }

@@ -145,7 +145,10 @@ static int add_listener(struct listeners *listeners, const char *address,
         return -1;
     }
     listeners->count++;
-    return name_listener(listener);
+    if (name_listener(listener) == 0)
+        return 0;
+    log_error("cannot listen on %s: its port cannot be found out: %s", address, strerror(errno));
+    return -1;
 }
 
 static int open_address(struct listeners *listeners, const char *address, bool allow_remote)

@@ -263,7 +263,7 @@ static void draw_hash_salt(void)
  */
 struct parser *xmlrpc_XML_ParserCreate(const char *encoding)
 {
-    last.verdict = XML_SOUND;
+    last.verdict = XML_NO_MEMORY; /* of a document whose parser cannot be made */
     last.complaint[0] = '\0';
 
     struct parser *parser = calloc(1, sizeof *parser);
@@ -271,6 +271,7 @@ struct parser *xmlrpc_XML_ParserCreate(const char *encoding)
         free(parser);
         return NULL;
     }
+    last.verdict = XML_SOUND;
     pthread_once(&hash_salt_drawn, draw_hash_salt);
     XML_SetHashSalt(parser->expat, hash_salt);
     XML_SetUserData(parser->expat, parser);
@@ -331,7 +332,7 @@ static void refuse_malformed(struct parser *parser, const char *bytes, size_t le
     size_t left = index < length ? length - index : 1;
 
     if (error == XML_ERROR_NO_MEMORY)
-        refuse(parser, XML_REFUSED, "memory ran out");
+        refuse(parser, XML_NO_MEMORY, "memory ran out");
     else if (is_alien(parser->encoding, at, left))
         refuse(parser, XML_INVALID_CHARACTER, "byte 0x%02x is no character of %s",
                (unsigned char)*at, encoding_names[parser->encoding]);

@@ -485,6 +485,17 @@ static void lines_of_many_threads_do_not_mix(void **state)
     assert_int_equal(dropped, 0);
 }
 
+static void what_comes_again_at_once_is_no_news(void **state)
+{
+    (void)state;
+    _Atomic int64_t one = 0, other = 0;
+    assert_true(log_is_news(&one));
+    assert_false(log_is_news(&one));
+    assert_true(log_is_news(&other));
+    one -= 6000; /* ms: as if it had come so long ago */
+    assert_true(log_is_news(&one));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -507,6 +518,7 @@ int main(void)
         TEST(a_closed_reader_is_survived),
         TEST(logging_leaves_no_descriptor_open),
         TEST(lines_of_many_threads_do_not_mix),
+        TEST(what_comes_again_at_once_is_no_news),
     };
     signal(SIGPIPE, SIG_IGN); /* as the server does */
     unsetenv("NO_COLOR");

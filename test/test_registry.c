@@ -282,7 +282,8 @@ static void the_librarys_fault_codes_become_the_houses(void **state)
 static void a_result_that_is_infinite_is_an_internal_error(void **state)
 {
     assert_fault_starts(invoke(*state, "fault.infinity", ""), FAULT_INTERNAL,
-                        "the method's result could not be expressed in XML-RPC: ");
+                        "the call was carried out, but its result could not be expressed in "
+                        "XML-RPC: ");
 }
 
 static void a_result_that_xml_cannot_carry_is_an_internal_error(void **state)
