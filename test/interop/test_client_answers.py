@@ -214,6 +214,11 @@ class Events(AnswersTest):
                             said=self.NO_EVENTS)
         self.assertEqual(json.loads(shown)["id"], "1")
 
+    def test_an_event_that_has_nothing_takes_a_line(self):
+        shown = self.client({"monitor.readEvents": lambda after, *_: page([{}] * (not after), "1")},
+                            "events")
+        self.assertEqual(len(shown.splitlines()), 2)  # under the headings
+
     def test_fewer_wanted_than_there_are(self):
         limits = []
 
