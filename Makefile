@@ -69,7 +69,7 @@ cov: check-packages
 	@packaging/install-packages cov
 	@$(MAKE) --no-print-directory VARIANT=cov variant
 	@rm -rf build/cov/profile
-	@test/run cov
+	-@test/run cov
 	@test/coverage/report
 
 demo: check-packages

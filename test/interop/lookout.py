@@ -45,7 +45,9 @@ _journals = itertools.count(1)
 
 
 def environment(**changes):
-    return {**SANITIZERS, **os.environ, "XDG_STATE_HOME": STATE, **changes}
+    """What programs are run in; a variable of None is not set."""
+    variables = {**SANITIZERS, **os.environ, "XDG_STATE_HOME": STATE, **changes}
+    return {name: value for name, value in variables.items() if value is not None}
 
 
 def wait_until(condition, complaint):

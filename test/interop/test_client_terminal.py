@@ -34,10 +34,9 @@ def on_terminal(*arguments, columns=0, **variables):
     """What the client writes to a terminal of so many columns; variables of None are not set."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    changed = {"TERM": "xterm", "NO_COLOR": None, **variables}
-    kept = {name: value for name, value in environment(**changed).items() if value is not None}
+    variables = {"TERM": "xterm", "NO_COLOR": None, **variables}
     with subprocess.Popen([CLIENT, *arguments], stdin=slave, stdout=slave, stderr=slave,
-                          env=kept) as process:
+                          env=environment(**variables)) as process:
         os.close(slave)
         shown = read_all(master)
         process.wait(PATIENCE)
