@@ -230,22 +230,21 @@ static void what_nobody_received_is_seen(void **state)
     assert_false(wire_has_unread(&scene->connection));
 }
 
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_response_goes_at_once, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_response_larger_than_the_socket_takes_goes_in_parts,
-                                        set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_response_to_a_full_socket_waits_whole, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_response_that_is_held_is_not_sent_before, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(a_signal_loses_no_byte_sent, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_signal_loses_no_byte_received, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_signal_is_no_end_of_what_is_discarded, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_connection_that_broke_is_gone, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_connection_that_breaks_while_it_is_discarded_is_gone,
-                                        set_up, tear_down),
-        cmocka_unit_test_setup_teardown(what_nobody_received_is_seen, set_up, tear_down),
+        TEST(a_response_goes_at_once),
+        TEST(a_response_larger_than_the_socket_takes_goes_in_parts),
+        TEST(a_response_to_a_full_socket_waits_whole),
+        TEST(a_response_that_is_held_is_not_sent_before),
+        TEST(a_signal_loses_no_byte_sent),
+        TEST(a_signal_loses_no_byte_received),
+        TEST(a_signal_is_no_end_of_what_is_discarded),
+        TEST(a_connection_that_broke_is_gone),
+        TEST(a_connection_that_breaks_while_it_is_discarded_is_gone),
+        TEST(what_nobody_received_is_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
