@@ -48,16 +48,20 @@ static xmlrpc_value *repeated(const char *string, size_t times)
     return value;
 }
 
-static xmlrpc_value *date(unsigned year, unsigned month, unsigned day, unsigned hour,
-                          unsigned microsecond)
+static xmlrpc_value *moment(xmlrpc_datetime parts)
 {
     xmlrpc_env env;
     xmlrpc_env_init(&env);
-    xmlrpc_datetime parts = {year, month, day, hour, 30, 5, microsecond};
     xmlrpc_value *value = xmlrpc_datetime_new(&env, parts);
     assert_false(env.fault_occurred);
     xmlrpc_env_clean(&env);
     return value;
+}
+
+static xmlrpc_value *date(unsigned year, unsigned month, unsigned day, unsigned hour,
+                          unsigned microsecond)
+{
+    return moment((xmlrpc_datetime){year, month, day, hour, 30, 5, microsecond});
 }
 
 /* --- strings --- */
@@ -172,6 +176,10 @@ static void a_date_that_does_not_exist_is_not_made_another(void **state)
                      "dateTime 2026-00-01T10:30:05 is no date of the calendar");
     assert_described(date(2026, 1, 1, 25, 0),
                      "dateTime 2026-01-01T25:30:05 is no date of the calendar");
+    assert_described(moment((xmlrpc_datetime){2026, 1, 1, 10, 60, 0, 0}),
+                     "dateTime 2026-01-01T10:60:00 is no date of the calendar");
+    assert_described(moment((xmlrpc_datetime){2026, 1, 1, 10, 59, 60, 0}),
+                     "dateTime 2026-01-01T10:59:60 is no date of the calendar");
     assert_described(date(2026, 1, 31, 25, 0),
                      "dateTime 2026-01-31T25:30:05 is no date of the calendar");
 }
