@@ -103,6 +103,8 @@ static void what_does_not_fit_a_line_takes_a_line_an_item(void **state)
     (void)state;
     static const struct example examples[] = {
         {"array/(" A30 "," A30 "," A30 ")", "- \"" A30 "\"\n- \"" A30 "\"\n- \"" A30 "\"\n"},
+        {"struct/{" A30 A30 A30 ":struct/{}," A30 A30 A30 "b:array/(i/1)}",
+         A30 A30 A30 ": {}\n" A30 A30 A30 "b:\n  [1]\n"},
         {"struct/{a:" A30 ",b:" A30 ",c:array/(),d:array/(i/1,i/2)}",
          "a: \"" A30 "\"\nb: \"" A30 "\"\nc: []\nd: [1, 2]\n"},
         {"struct/{a:array/(" A30 "," A30 "," A30 ")}",
