@@ -2,15 +2,19 @@
 # make check    install what is missing, and run every test, also under the sanitizers
 # make help     all the rest
 
-# One build is one VARIANT in a folder of its own: release, asan, tsan.
+# One build is one VARIANT in a folder of its own: release, asan, tsan, cov.
 VARIANT := release
 B := build/$(VARIANT)
 
-CC := gcc
+CC_cov := clang
+CC = $(or $(CC_$(VARIANT)),gcc)
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wconversion
 FLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 FLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS_tsan := -O1 -g -fsanitize=thread
+# The counters are in the profile itself, mapped: a program that is killed loses none.
+FLAGS_cov := -O1 -g -fprofile-instr-generate=$(CURDIR)/build/cov/profile/%m%c.profraw \
+	-fcoverage-mapping -fprofile-update=atomic -mllvm -runtime-counter-relocation -Qunused-arguments
 # The release of xmlrpc-c is known only once its package is there: evaluated when first used.
 XMLRPC_C_VERSION = $(shell xmlrpc-c-config --version | awk -F. '{ print $$1 * 100 + $$2 }')
 CFLAGS = -std=gnu17 -D_GNU_SOURCE -I. -pthread $(WARNINGS) $(FLAGS_$(VARIANT)) $(EXTRA_CFLAGS) \
@@ -36,7 +40,7 @@ UNIT_TESTS := $(patsubst test/%.c,%,$(wildcard test/test_*.c))
 
 objects = $(patsubst %.c,$(B)/%.o,$(1))
 
-.PHONY: all run check crash demo screenshots bench api dist clean help \
+.PHONY: all run check cov crash demo screenshots bench api dist clean help \
 	build-packages check-packages variant FORCE
 
 all: server client
@@ -46,6 +50,7 @@ help:
 	@echo 'make check          install what is missing, run all tests, also under the sanitizers'
 	@echo 'make server client  build ./server and ./client only'
 	@echo 'make demo           a server and three clients, shown on this terminal'
+	@echo 'make cov            which branches of our own code the tests take'
 	@echo 'make crash          kill a loaded server 200 times: nothing acknowledged may be lost'
 	@echo 'make bench          ping beside the stock Abyss server, what must be quick, events'
 	@echo 'make screenshots    take the pictures in screenshots/ again'
@@ -63,6 +68,13 @@ check: check-packages
 	@$(MAKE) --no-print-directory VARIANT=asan variant
 	@$(MAKE) --no-print-directory VARIANT=tsan variant
 	@test/run release asan tsan
+
+cov: check-packages
+	@packaging/install-packages cov
+	@$(MAKE) --no-print-directory VARIANT=cov variant
+	@rm -rf build/cov/profile
+	-@test/run cov
+	@test/coverage/report
 
 demo: check-packages
 	@$(MAKE) --no-print-directory server client
@@ -128,8 +140,9 @@ $(B)/test/client: $(call objects,client.c $(CLI) $(CLIENT_CORE) test/allocator.c
 	$(CC) $(LDFLAGS) $(WRAPPED) -o $@ $^ $(CLIENT_LIBS)
 
 # A server in which xml.c's functions do not take the place of libxmlrpc's: it must refuse to serve.
-$(B)/test/unguarded: $(call objects,server.c $(filter-out core/xml.c,$(CORE)) $(METHODS)) \
-		$(B)/test/hidden_xml.o
+# What differs comes first: by it LLVM tells programs of the same size apart, for their profiles.
+$(B)/test/unguarded: $(B)/test/hidden_xml.o \
+		$(call objects,server.c $(filter-out core/xml.c,$(CORE)) $(METHODS))
 	$(CC) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS)
 $(B)/test/hidden_xml.o: core/xml.c
 	@mkdir -p $(@D)

@@ -60,7 +60,7 @@ static void fit_descriptors(struct options *options)
     getrlimit(RLIMIT_NOFILE, &limit);
     rlim_t others = MAX_REFUSED + OTHER_DESCRIPTORS;
     rlim_t wanted = (rlim_t)options->max_connections + others;
-    if (limit.rlim_cur == RLIM_INFINITY || wanted <= limit.rlim_cur)
+    if (wanted <= limit.rlim_cur) /* RLIM_INFINITY is the highest of all */
         return;
     rlim_t possible = limit.rlim_cur > 2 * others ? limit.rlim_cur - others : limit.rlim_cur / 2;
     if (possible >= (rlim_t)options->max_connections)

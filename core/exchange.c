@@ -271,7 +271,7 @@ static enum connection_state step(struct exchange *exchange, struct connection *
         return run_request(exchange, connection);
     if (state == REQUEST_REFUSED)
         return refuse(exchange, connection, request->status, request->reason);
-    if (request->expects_continue && request->head_complete)
+    if (request->expects_continue) /* which its head has said */
         return send_continue(exchange, connection);
     return receive(exchange, connection);
 }

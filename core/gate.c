@@ -223,7 +223,7 @@ static int time_to_next(struct gate *gate, int64_t look_ms)
     if (next_ms == NO_DEADLINE)
         return -1;
     int64_t left_ms = next_ms - clock_monotonic_ms();
-    return left_ms < 0 ? 0 : left_ms > INT32_MAX ? INT32_MAX : (int)left_ms;
+    return left_ms < 0 ? 0 : (int)left_ms; /* no deadline is more than a day away */
 }
 
 static void await_work(struct gate *gate, int64_t look_ms)

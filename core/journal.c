@@ -95,20 +95,20 @@ static int set_modes(struct journal *journal, struct text *problem)
     return -1;
 }
 
+/* Ends at the first that fails: of the last one SQLite says what was wrong. */
 static int prepare(struct journal *journal)
 {
-    bool is_ready = true;
     for (enum event_class class = 0; class < EVENT_CLASSES; ++class)
         for (int i = 0; i < CLASS_STATEMENTS; i++) {
-            sqlite3_stmt *statement =
+            journal->statements[class][i] =
                 database_prepare(journal->database, class_statements[i], class);
-            journal->statements[class][i] = statement;
-            is_ready = is_ready && statement;
+            if (!journal->statements[class][i])
+                return -1;
         }
     sqlite3_prepare_v3(journal->database,
                        "UPDATE state SET value = ?1 WHERE name = 'reserved' AND value < ?1", -1,
                        SQLITE_PREPARE_PERSISTENT, &journal->reserve, NULL);
-    return is_ready && journal->reserve ? 0 : -1;
+    return journal->reserve ? 0 : -1;
 }
 
 /*

@@ -66,6 +66,7 @@ static void totals_remember_the_most_that_were_open(void **state)
     assert_int_equal(open, 1);
     assert_int_equal(max, 2);
     assert_int_equal(total, 3);
+    assert_null(connections_at(connections, connections_made(connections))); /* nor any beyond */
     connections_free(connections);
 }
 

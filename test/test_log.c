@@ -301,6 +301,46 @@ static void another_stream_than_the_journals_is_plain(void **state)
     assert_shown("lookout: warning: w\nlookout: warning: w\n");
 }
 
+static void a_stream_that_is_none_is_plain(void **state)
+{
+    (void)state;
+    static const char *const streams[] = {"", "7", "a:b", ":"};
+
+    capture_pipe();
+    for (size_t i = 0; i < LENGTH(streams); i++) {
+        setenv("JOURNAL_STREAM", streams[i], 1);
+        log_warn("w");
+        assert_shown("lookout: warning: w\n");
+    }
+    unsetenv("JOURNAL_STREAM");
+}
+
+/* In the C locale there is no euro sign. What cannot be written costs that line alone. */
+static void a_line_that_cannot_be_written_is_left_out(void **state)
+{
+    (void)state;
+    capture_pipe();
+    log_warn("%ls", L"\x20ac");
+    log_warn("after");
+    assert_shown("lookout: warning: after\n");
+}
+
+static void lines_without_a_stderr_are_counted(void **state)
+{
+    (void)state;
+    capture_pipe();
+    int writer = dup(STDERR_FILENO);
+    close(STDERR_FILENO);
+    setenv("JOURNAL_STREAM", "1:2", 1);
+    log_warn("lost");
+    unsetenv("JOURNAL_STREAM");
+    assert_int_equal(dup2(writer, STDERR_FILENO), STDERR_FILENO);
+    close(writer);
+    log_warn("after");
+    assert_shown("lookout: warning: 1 line was not logged: stderr did not take it\n"
+                 "lookout: warning: after\n");
+}
+
 static void a_file_is_appended_to_where_it_was(void **state)
 {
     (void)state;
@@ -515,6 +555,9 @@ int main(void)
         TEST(a_full_socket_drops_lines_and_counts_them),
         TEST(a_full_terminal_loses_no_line_in_silence),
         TEST(one_dropped_line_is_told_in_the_singular),
+        TEST(a_stream_that_is_none_is_plain),
+        TEST(a_line_that_cannot_be_written_is_left_out),
+        TEST(lines_without_a_stderr_are_counted),
         TEST(a_closed_reader_is_survived),
         TEST(logging_leaves_no_descriptor_open),
         TEST(lines_of_many_threads_do_not_mix),

@@ -27,7 +27,8 @@ class CommandLine(unittest.TestCase):
         self.assertLessEqual(max(map(len, lines)), 80)
 
     def test_few_open_files_mean_few_connections(self):
-        for files, connections, warned in ((300, 10, False), (300, 1000, True), (64, 1000, True)):
+        for files, connections, warned in ((300, 10, False), (300, 1000, True), (64, 1000, True),
+                                           (200, 80, False)):
             with self.subTest(files=files, connections=connections):
                 command = ["prlimit", f"--nofile={files}", SERVER, "--listen", "127.0.0.1:0",
                            "--max-connections", str(connections)]
@@ -135,6 +136,19 @@ class Stopping(unittest.TestCase):
 
     def test_sigint_lets_a_running_call_end(self):
         self.assert_running_call_is_answered(signal.SIGINT)
+
+    def test_a_terminal_that_closes_ends_it(self):
+        with Server() as server:
+            server.stop(signal.SIGHUP)
+
+    def test_under_nohup_it_outlives_its_terminal(self):
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup(1) has it, and inherited
+        self.addCleanup(signal.signal, signal.SIGHUP, before)
+        with Server() as server, server.proxy() as proxy:
+            server.process.send_signal(signal.SIGHUP)
+            self.assertEqual(proxy.monitor.ping(), "pong")
+            server.process.send_signal(signal.SIGHUP)
+            self.assertEqual(proxy.monitor.ping(), "pong")
 
     def test_idle_and_unfinished_connections_do_not_delay_it(self):
         with Server() as server, server.connect() as idle, server.connect() as unfinished:
