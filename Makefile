@@ -156,7 +156,8 @@ fuzzers: $(FUZZERS:%=$(B)/fuzz/%)
 $(B)/test/fuzz/%.o: COVERAGE_fuzz :=
 $(B)/fuzz/%: $(B)/test/fuzz/fuzz_%.o $(B)/libcore.a $(B)/libcli.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(SERVER_LIBS)
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) $(SERVER_LIBS)
+$(B)/fuzz/xml: $(call objects,$(METHODS))
 
 $(B)/bench/load $(B)/bench/waiters: $(B)/bench/client.o
 $(B)/bench/%: $(B)/bench/%.o
