@@ -11,9 +11,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wfo
 FLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 FLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS_tsan := -O1 -g -fsanitize=thread
-# No trace of comparisons: it takes half of the speed, and the dictionaries know the words.
 FLAGS_fuzz := -O2 -g -fsanitize=address,undefined -fno-sanitize-recover=all
-COVERAGE_fuzz := -fsanitize-coverage=inline-8bit-counters,pc-table
 # The release of xmlrpc-c is known only once its package is there: evaluated when first used.
 XMLRPC_C_VERSION = $(shell xmlrpc-c-config --version | awk -F. '{ print $$1 * 100 + $$2 }')
 CFLAGS = -std=gnu17 -D_GNU_SOURCE -I. -pthread $(WARNINGS) $(FLAGS_$(VARIANT)) \
@@ -152,12 +150,15 @@ $(B)/test/test_%: $(B)/test/test_%.o $(B)/libcore.a $(B)/libcli.a $(B)/libtest.a
 $(patsubst methods/%.c,$(B)/test/test_%,$(METHODS)): $(B)/test/test_%: $(B)/methods/%.o
 
 fuzzers: $(FUZZERS:%=$(B)/fuzz/%)
-# The edges that count are those of what is tried, not the fuzzers' own.
-$(B)/test/fuzz/%.o: COVERAGE_fuzz :=
+# The edges that count are those of what is tried. Comparisons are not traced: that takes half of the
+# speed, and the dictionaries know the words.
+$(B)/core/%.o $(B)/cli/%.o $(B)/methods/%.o $(B)/test/fuzz/gate/turns_%.o: \
+	COVERAGE_fuzz := -fsanitize-coverage=inline-8bit-counters,pc-table
 $(B)/fuzz/%: $(B)/test/fuzz/fuzz_%.o $(B)/libcore.a $(B)/libcli.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) $(SERVER_LIBS)
-$(B)/fuzz/xml: $(call objects,$(METHODS))
+$(B)/fuzz/xml $(B)/fuzz/gate: $(call objects,$(METHODS))
+$(B)/fuzz/gate: $(call objects,$(wildcard test/fuzz/gate/*.c))
 
 $(B)/bench/load $(B)/bench/waiters: $(B)/bench/client.o
 $(B)/bench/%: $(B)/bench/%.o
