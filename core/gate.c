@@ -99,11 +99,11 @@ static bool accept_one(struct gate *gate, struct exchange *exchange, size_t list
 /* Goes on with connections whose events, and not whose clients, have come. */
 static void handle_ready(struct worker *worker)
 {
-    struct connection *ready[READY_SLICE];
-    size_t count = ready_take(worker->gate->shared.house->ready, ready);
-    for (size_t i = 0; i < count; i++)
-        if (connection_claim_for_event(ready[i], connection_generation(ready[i])))
-            exchange_go_on(worker->exchange, ready[i], false);
+    struct ready *ready = worker->gate->shared.house->ready;
+    struct connection *next;
+    for (int i = 0; i < READY_SLICE && (next = ready_take(ready, i == 0)); i++)
+        if (connection_claim_for_event(next, connection_generation(next)))
+            exchange_go_on(worker->exchange, next, false);
 }
 
 static void handle_event(struct worker *worker, const struct epoll_event *event)

@@ -435,12 +435,11 @@ static void settle(void)
 /* Nobody is connected any more: nothing is left of anybody. */
 static void check_empty(void)
 {
-    struct connection *ready[READY_SLICE];
     uint32_t open, peak;
     uint64_t total;
     connections_totals(world.house.connections, &open, &peak, &total);
     assert(open == 0 && connections_await_empty(world.house.connections, 0));
-    assert(ready_take(world.house.ready, ready) == 0);
+    assert(ready_take(world.house.ready, true) == NULL);
     assert(timers_next_ms(gate_timers(world.gate)) == NO_DEADLINE);
     for (unsigned i = 0; i < WORKERS; i++)
         assert(!gate_worker_is_busy(world.gate, i));
