@@ -2,10 +2,11 @@
 # make check    install what is missing, and run every test, also under the sanitizers
 # make help     all the rest
 
-# One build is one VARIANT in a folder of its own: release, asan, tsan, cov.
+# One build is one VARIANT in a folder of its own: release, asan, tsan, fuzz, cov.
 VARIANT := release
 B := build/$(VARIANT)
 
+CC_fuzz := clang
 CC_cov := clang
 CC = $(or $(CC_$(VARIANT)),gcc)
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wconversion
@@ -15,9 +16,11 @@ FLAGS_tsan := -O1 -g -fsanitize=thread
 # The counters are in the profile itself, mapped: a program that is killed loses none.
 FLAGS_cov := -O1 -g -fprofile-instr-generate=$(CURDIR)/build/cov/profile/%m%c.profraw \
 	-fcoverage-mapping -fprofile-update=atomic -mllvm -runtime-counter-relocation -Qunused-arguments
+FLAGS_fuzz := -O2 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 # The release of xmlrpc-c is known only once its package is there: evaluated when first used.
 XMLRPC_C_VERSION = $(shell xmlrpc-c-config --version | awk -F. '{ print $$1 * 100 + $$2 }')
-CFLAGS = -std=gnu17 -D_GNU_SOURCE -I. -pthread $(WARNINGS) $(FLAGS_$(VARIANT)) $(EXTRA_CFLAGS) \
+CFLAGS = -std=gnu17 -D_GNU_SOURCE -I. -pthread $(WARNINGS) $(FLAGS_$(VARIANT)) \
+	$(COVERAGE_$(VARIANT)) $(EXTRA_CFLAGS) \
 	-DLOOKOUT_XMLRPC_C_VERSION=$(XMLRPC_C_VERSION)
 # libexpat before xmlrpc-c: its bundled parser exports an XML_SetHashSalt of its own.
 LDFLAGS = $(FLAGS_$(VARIANT)) -pthread
@@ -36,12 +39,13 @@ WRAPPED := $(ALLOCATING:%=-Wl,--wrap=%)
 CLI := $(wildcard cli/*.c)
 CLIENT_CORE := core/text.c core/xml.c
 BENCHES := stock_abyss load waiters
+FUZZERS := $(patsubst test/fuzz/fuzz_%.c,%,$(wildcard test/fuzz/fuzz_*.c))
 UNIT_TESTS := $(patsubst test/%.c,%,$(wildcard test/test_*.c))
 
 objects = $(patsubst %.c,$(B)/%.o,$(1))
 
-.PHONY: all run check cov crash demo screenshots bench api dist clean help \
-	build-packages check-packages variant FORCE
+.PHONY: all run check fuzz cov crash demo screenshots bench api dist clean help \
+	build-packages check-packages variant fuzzers FORCE
 
 all: server client
 
@@ -51,6 +55,7 @@ help:
 	@echo 'make server client  build ./server and ./client only'
 	@echo 'make demo           a server and three clients, shown on this terminal'
 	@echo 'make cov            which branches of our own code the tests take'
+	@echo 'make fuzz           look for inputs that break a promise, SECONDS=15 a fuzzer'
 	@echo 'make crash          kill a loaded server 200 times: nothing acknowledged may be lost'
 	@echo 'make bench          ping beside the stock Abyss server, what must be quick, events'
 	@echo 'make screenshots    take the pictures in screenshots/ again'
@@ -67,7 +72,15 @@ check: check-packages
 	@$(MAKE) --no-print-directory VARIANT=release variant
 	@$(MAKE) --no-print-directory VARIANT=asan variant
 	@$(MAKE) --no-print-directory VARIANT=tsan variant
-	@test/run release asan tsan
+	@packaging/install-packages fuzz
+	@$(MAKE) --no-print-directory VARIANT=fuzz fuzzers
+	@test/run release asan tsan fuzz
+
+SECONDS := 15
+fuzz: build-packages
+	@packaging/install-packages fuzz
+	@$(MAKE) --no-print-directory VARIANT=fuzz fuzzers
+	@test/fuzz/run -s $(SECONDS)
 
 cov: check-packages
 	@packaging/install-packages cov
@@ -159,6 +172,17 @@ $(B)/test/test_%: $(B)/test/test_%.o $(B)/libcore.a $(B)/libcli.a $(B)/libtest.a
 	$(CC) $(LDFLAGS) -o $@ $< $(wildcard $(B)/methods/$*.o) $(B)/libtest.a $(B)/libcli.a \
 		$(B)/libcore.a -lcmocka $(SERVER_LIBS) $(CLIENT_LIBS)
 $(patsubst methods/%.c,$(B)/test/test_%,$(METHODS)): $(B)/test/test_%: $(B)/methods/%.o
+
+fuzzers: $(FUZZERS:%=$(B)/fuzz/%)
+# The edges that count are those of what is tried. Comparisons are not traced: that takes half of the
+# speed, and the dictionaries know the words.
+$(B)/core/%.o $(B)/cli/%.o $(B)/methods/%.o $(B)/test/fuzz/gate/turns_%.o: \
+	COVERAGE_fuzz := -fsanitize-coverage=inline-8bit-counters,pc-table
+$(B)/fuzz/%: $(B)/test/fuzz/fuzz_%.o $(B)/libcore.a $(B)/libcli.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) $(SERVER_LIBS)
+$(B)/fuzz/xml $(B)/fuzz/gate: $(call objects,$(METHODS))
+$(B)/fuzz/gate: $(call objects,$(wildcard test/fuzz/gate/*.c))
 
 $(B)/bench/load $(B)/bench/waiters: $(B)/bench/client.o
 $(B)/bench/%: $(B)/bench/%.o

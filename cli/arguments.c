@@ -12,6 +12,9 @@
 
 #define MAX_SHOWN 40 /* characters of an argument that a complaint repeats */
 
+/* Bytes of a complaint: its own words, and what it repeats, of which "\u202e" takes the most. */
+#define MAX_COMPLAINT (160 + 6 * MAX_SHOWN)
+
 /* A place in one argument. */
 struct reader {
     size_t number;    /* of the argument, from 1 */
@@ -26,7 +29,7 @@ struct reader {
 __attribute__((format(printf, 3, 4))) static xmlrpc_value *
 complain(struct reader *reader, const char *at, const char *format, ...)
 {
-    char message[256];
+    char message[MAX_COMPLAINT];
     va_list arguments;
     size_t before = text_characters(reader->text, (size_t)(at - reader->text));
 

@@ -59,6 +59,12 @@ static struct fetch *take(struct archive *archive)
     return fetch;
 }
 
+static void read_page(struct archive *archive, struct fetch *fetch)
+{
+    fetch->failed = journal_read(archive->reader, &fetch->query, fetch->until, &fetch->page,
+                                 &fetch->problem) < 0;
+}
+
 static void hand_over(struct archive *archive, struct fetch *fetch)
 {
     struct connection *connection = fetch->connection;
@@ -78,8 +84,7 @@ static void *run(void *argument)
     struct archive *archive = argument;
     struct fetch *fetch;
     while ((fetch = take(archive))) {
-        fetch->failed = journal_read(archive->reader, &fetch->query, fetch->until, &fetch->page,
-                                     &fetch->problem) < 0;
+        read_page(archive, fetch);
         hand_over(archive, fetch);
     }
     pthread_mutex_lock(&archive->lock);

@@ -1,6 +1,7 @@
 /* Values into XML and back. */
 #include "core/data.h"
 #include "core/call.h"
+#include "core/dates.h"
 #include "core/xml.h"
 
 #include <string.h>
@@ -81,6 +82,7 @@ void data_write(xmlrpc_env *env, struct text *text, xmlrpc_value *value)
     if (env->fault_occurred)
         return;
     xmlrpc_serialize_value2(env, block, value, xmlrpc_dialect_i8);
+    dates_mend(env, block, 0);
     const char *xml = xmlrpc_mem_block_contents(block);
     size_t length = xmlrpc_mem_block_size(block);
     if (!env->fault_occurred)

@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 /* In place of a connection's index in an event's data, as ACCEPTOR_EVENT; indexes stay below. */
@@ -94,11 +93,11 @@ static bool accept_one(struct gate *gate, struct exchange *exchange, size_t list
 /* Goes on with connections whose events, and not whose clients, have come. */
 static void handle_ready(struct worker *worker)
 {
-    struct connection *ready[READY_SLICE];
-    size_t count = ready_take(worker->gate->shared.house->ready, ready);
-    for (size_t i = 0; i < count; i++)
-        if (connection_claim_for_event(ready[i], connection_generation(ready[i])))
-            exchange_go_on(worker->exchange, ready[i], false);
+    struct ready *ready = worker->gate->shared.house->ready;
+    struct connection *next;
+    for (int i = 0; i < READY_SLICE && (next = ready_take(ready, i == 0)); i++)
+        if (connection_claim_for_event(next, connection_generation(next)))
+            exchange_go_on(worker->exchange, next, false);
 }
 
 static void handle_event(struct worker *worker, const struct epoll_event *event)
@@ -138,20 +137,25 @@ static void end_thread(struct gate *gate)
     pthread_mutex_unlock(&gate->lock);
 }
 
+/* Takes one event, if one comes in time. False: it is the one to end. */
+static bool take_turn(struct worker *worker, int timeout_ms)
+{
+    struct epoll_event event;
+    if (epoll_wait(worker->gate->shared.epoll_fd, &event, 1, timeout_ms) < 1)
+        return true;
+    if (event.data.u64 >> 32 == EXIT_EVENT)
+        return false;
+    become_busy(worker);
+    handle_event(worker, &event);
+    atomic_store_explicit(&worker->busy, false, memory_order_release);
+    return true;
+}
+
 static void *run_worker(void *argument)
 {
     struct worker *worker = argument;
-    for (;;) {
-        struct epoll_event event;
-        int count = epoll_wait(worker->gate->shared.epoll_fd, &event, 1, -1);
-        if (count < 1)
-            continue;
-        if (event.data.u64 >> 32 == EXIT_EVENT)
-            break;
-        become_busy(worker);
-        handle_event(worker, &event);
-        atomic_store_explicit(&worker->busy, false, memory_order_release);
-    }
+    while (take_turn(worker, -1))
+        continue;
     end_thread(worker->gate);
     return NULL;
 }
@@ -234,23 +238,28 @@ static void await_work(struct gate *gate, int64_t look_ms)
         eventfd_read(gate->shared.wake_keeper_fd, &ignored);
 }
 
+/* Does what is due. `look_ms` is when to look at the workers; returns when to do so next. */
+static int64_t keep_time(struct gate *gate, int64_t look_ms)
+{
+    expire_due(gate);
+    int64_t now_ms = clock_monotonic_ms();
+    int64_t resumes_ms = acceptor_resumes_ms(&gate->acceptor);
+    if (resumes_ms != 0 && resumes_ms <= now_ms)
+        acceptor_start(&gate->acceptor);
+    if (look_ms <= now_ms)
+        look_at_workers(gate);
+    else if (look_ms != NO_DEADLINE)
+        return look_ms;
+    return atomic_load(&gate->watching) ? now_ms + WATCH_MS : NO_DEADLINE;
+}
+
 static void *run_keeper(void *argument)
 {
     struct gate *gate = argument;
-    int64_t look_ms = NO_DEADLINE; /* when to look at the workers */
+    int64_t look_ms = NO_DEADLINE;
     while (!atomic_load(&gate->keeper_ends)) {
         await_work(gate, look_ms);
-        expire_due(gate);
-        int64_t now_ms = clock_monotonic_ms();
-        int64_t resumes_ms = acceptor_resumes_ms(&gate->acceptor);
-        if (resumes_ms != 0 && resumes_ms <= now_ms)
-            acceptor_start(&gate->acceptor);
-        if (look_ms <= now_ms) {
-            look_at_workers(gate);
-            look_ms = NO_DEADLINE;
-        }
-        if (look_ms == NO_DEADLINE && atomic_load(&gate->watching))
-            look_ms = now_ms + WATCH_MS;
+        look_ms = keep_time(gate, look_ms);
     }
     end_thread(gate);
     return NULL;

@@ -10,7 +10,7 @@ struct ready {
     int descriptor;
     pthread_mutex_t lock; /* guards all below, and `ready` and `is_ready` of every connection */
     STAILQ_HEAD(, connection) queue;
-    bool told; /* an edge is on its way to a worker, who will look at the queue */
+    bool told; /* an edge is on its way to a worker, who will take what is in the queue */
 };
 
 struct ready *ready_new(void)
@@ -65,19 +65,21 @@ void ready_push(struct ready *ready, struct connection *const *connections, size
         tell(ready);
 }
 
-size_t ready_take(struct ready *ready, struct connection *out[READY_SLICE])
+struct connection *ready_take(struct ready *ready, bool told)
 {
-    size_t count = 0;
     pthread_mutex_lock(&ready->lock);
-    while (count < READY_SLICE && !STAILQ_EMPTY(&ready->queue)) {
-        out[count] = STAILQ_FIRST(&ready->queue);
+    struct connection *connection = STAILQ_FIRST(&ready->queue);
+    if (connection) {
         STAILQ_REMOVE_HEAD(&ready->queue, ready);
-        out[count++]->is_ready = false;
+        connection->is_ready = false;
     }
-    ready->told = !STAILQ_EMPTY(&ready->queue);
-    bool has_more = ready->told;
+    if (told)
+        ready->told = false;
+    bool must_tell = !ready->told && !STAILQ_EMPTY(&ready->queue);
+    if (must_tell)
+        ready->told = true;
     pthread_mutex_unlock(&ready->lock);
-    if (has_more)
+    if (must_tell)
         tell(ready);
-    return count;
+    return connection;
 }

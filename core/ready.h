@@ -3,7 +3,8 @@
  *
  * Whoever makes an event come true (the recorder, the memory of events, the archive, the keeper of
  * time) puts connections here, and owns none of them. The workers, told by a descriptor in their
- * epoll, take them out in slices, so that ten thousand that become ready at once let others pass.
+ * epoll, take them out, a slice of them in a turn, so that ten thousand that become ready at once
+ * let others pass.
  * A connection that is put here for no reason costs its worker a look, and does no harm.
  */
 #ifndef LOOKOUT_READY_H
@@ -18,7 +19,7 @@ struct ready *ready_new(void);
 void ready_free(struct ready *ready);
 
 /*
- * An eventfd for an epoll, edge-triggered (EPOLLET), never to be read: each edge is one slice for
+ * An eventfd for an epoll, edge-triggered (EPOLLET), never to be read: each edge is one turn of
  * one worker.
  */
 int ready_descriptor(const struct ready *ready);
@@ -26,13 +27,15 @@ int ready_descriptor(const struct ready *ready);
 /* Puts connections into the queue, but for those that are in it. Any thread. */
 void ready_push(struct ready *ready, struct connection *const *connections, size_t count);
 
-/* The most that ready_take gives. */
+/* The most that a worker takes in one turn. */
 #define READY_SLICE 16
 
 /*
- * Takes up to READY_SLICE connections, which the caller must still claim. Returns how many; with
- * more left, another worker is told.
+ * Takes the first connection, which the caller must still claim; NULL: there is none. `told`: it is
+ * the first that the caller takes in this turn. With more left, another worker is told at once:
+ * what this one goes on with may be a method that takes long, and then nobody else shall wait for
+ * it.
  */
-size_t ready_take(struct ready *ready, struct connection *out[READY_SLICE]);
+struct connection *ready_take(struct ready *ready, bool told);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "core/clock.h"
 #include "core/connections.h"
+#include "core/dates.h"
 #include "core/histogram.h"
 #include "core/log.h"
 #include "core/signature.h"
@@ -411,6 +412,7 @@ static void write_result(xmlrpc_env *env, xmlrpc_value *result, xmlrpc_mem_block
     xmlrpc_env writing;
     xmlrpc_env_init(&writing);
     xmlrpc_serialize_response2(&writing, response, result, xmlrpc_dialect_i8);
+    dates_mend(&writing, response, start);
     const char *problem = response_problem(&writing, response, start);
     if (problem) {
         xmlrpc_mem_block_resize(env, response, start); /* shrinking, it cannot fail */

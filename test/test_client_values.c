@@ -367,6 +367,21 @@ static void the_complaint_names_the_argument(void **state)
     text_free(&complaint);
 }
 
+/* Else it could end within a character, and so not be UTF-8. */
+static void a_complaint_is_whole_whatever_it_repeats(void **state)
+{
+    (void)state;
+    struct text argument = {0}, complaint = {0};
+
+    text_add(&argument, "i/");
+    for (int i = 0; i < 40; i++)
+        text_add(&argument, "\xe2\x80\xae");
+    assert_null(parse(argument.bytes, &complaint));
+    assert_string_equal(complaint.bytes + complaint.length - 7, "\\u202e\"");
+    text_free(&argument);
+    text_free(&complaint);
+}
+
 static void arguments_keep_their_order_and_may_be_none(void **state)
 {
     (void)state;
@@ -429,6 +444,7 @@ int main(void)
         cmocka_unit_test(brackets_nest_as_deep_as_a_server_reads_and_no_deeper),
         cmocka_unit_test(brackets_beside_one_another_do_not_add_up),
         cmocka_unit_test(the_complaint_names_the_argument),
+        cmocka_unit_test(a_complaint_is_whole_whatever_it_repeats),
         cmocka_unit_test(arguments_keep_their_order_and_may_be_none),
         cmocka_unit_test(any_text_gives_either_a_value_or_a_complaint),
     };

@@ -1,4 +1,4 @@
-/* Tests of the queue of ready connections: each comes out once, in slices, and somebody is told. */
+/* Tests of the queue of ready connections: each comes out once, in order, and somebody is told. */
 #include "core/ready.h"
 
 #include <pthread.h>
@@ -54,57 +54,69 @@ static bool is_told(struct fixture *fixture)
 static void nobody_is_told_of_an_empty_queue(void **state)
 {
     struct fixture *fixture = *state;
-    struct connection *taken[READY_SLICE];
     ready_push(fixture->ready, fixture->pointers, 0);
     assert_false(is_told(fixture));
-    assert_int_equal(ready_take(fixture->ready, taken), 0);
+    assert_null(ready_take(fixture->ready, true));
     assert_false(is_told(fixture));
 }
 
 static void connections_come_out_in_order_once_each(void **state)
 {
     struct fixture *fixture = *state;
-    struct connection *taken[READY_SLICE];
     ready_push(fixture->ready, fixture->pointers, 2);
     ready_push(fixture->ready, fixture->pointers, 3); /* the first two are in it */
-    assert_int_equal(ready_take(fixture->ready, taken), 3);
     for (size_t i = 0; i < 3; i++)
-        assert_ptr_equal(taken[i], fixture->pointers[i]);
+        assert_ptr_equal(ready_take(fixture->ready, i == 0), fixture->pointers[i]);
+    assert_null(ready_take(fixture->ready, false));
     ready_push(fixture->ready, fixture->pointers, 1); /* it came out, so it may come in again */
-    assert_int_equal(ready_take(fixture->ready, taken), 1);
+    assert_ptr_equal(ready_take(fixture->ready, true), fixture->pointers[0]);
 }
 
-/* With more than a slice in the queue each who takes one makes that the next is told. */
-static void each_slice_tells_one_worker(void **state)
+/* Else those behind it would wait for a method that it runs. */
+static void who_takes_the_first_tells_another_of_the_rest(void **state)
 {
     struct fixture *fixture = *state;
-    struct connection *taken[READY_SLICE];
-    ready_push(fixture->ready, fixture->pointers, 2 * READY_SLICE + 1);
-    for (size_t expected = 0; expected < 3; expected++) {
+    ready_push(fixture->ready, fixture->pointers, 3);
+    for (size_t left = 3; left > 0; left--) {
         assert_true(is_told(fixture));
         assert_false(is_told(fixture));
-        assert_int_equal(ready_take(fixture->ready, taken), expected < 2 ? READY_SLICE : 1);
+        assert_non_null(ready_take(fixture->ready, true));
     }
     assert_false(is_told(fixture));
     ready_push(fixture->ready, fixture->pointers, 1);
     assert_true(is_told(fixture));
 }
 
+/* One is enough: the others in the turn cost no system call. */
+static void who_goes_on_taking_tells_nobody_more(void **state)
+{
+    struct fixture *fixture = *state;
+    ready_push(fixture->ready, fixture->pointers, 4);
+    assert_true(is_told(fixture));
+    assert_non_null(ready_take(fixture->ready, true));
+    assert_true(is_told(fixture));
+    assert_non_null(ready_take(fixture->ready, false));
+    assert_non_null(ready_take(fixture->ready, false));
+    assert_false(is_told(fixture));
+    assert_non_null(ready_take(fixture->ready, true)); /* the one that was told */
+    assert_false(is_told(fixture));
+}
+
 /* Ends when all were taken, or after some 10 s in which that did not come true. */
 static void *take_all(void *argument)
 {
     struct fixture *fixture = argument;
-    struct connection *slice[READY_SLICE];
+    struct connection *taken;
     struct epoll_event event;
     for (int tries = 0; atomic_load(&fixture->taken) < MANY && tries < 1000;) {
         if (epoll_wait(fixture->epoll_fd, &event, 1, 10) < 1) {
             tries++;
             continue;
         }
-        size_t count = ready_take(fixture->ready, slice);
-        for (size_t i = 0; i < count; i++)
-            slice[i]->output_sent++; /* a race if two take the same, and a wrong count */
-        atomic_fetch_add(&fixture->taken, count);
+        for (int i = 0; i < READY_SLICE && (taken = ready_take(fixture->ready, i == 0)); i++) {
+            taken->output_sent++; /* a race if two take the same, and a wrong count */
+            atomic_fetch_add(&fixture->taken, 1);
+        }
     }
     return NULL;
 }
@@ -132,7 +144,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(nobody_is_told_of_an_empty_queue),
         TEST(connections_come_out_in_order_once_each),
-        TEST(each_slice_tells_one_worker),
+        TEST(who_takes_the_first_tells_another_of_the_rest),
+        TEST(who_goes_on_taking_tells_nobody_more),
         TEST(workers_take_all_that_others_push),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -239,6 +239,16 @@ static void a_call_comes_back_with_its_result(void **state)
     assert_int_result(invoke(fixture, "count", PARAM("<int>7</int>") PARAM("<i8>7</i8>")), 2);
 }
 
+/* libxmlrpc writes such a year with one digit, and then does not read it. */
+static void a_date_of_the_year_1_comes_back(void **state)
+{
+    struct answer answer =
+        invoke(*state, "echo", PARAM("<dateTime.iso8601>00010101T00:00:00</dateTime.iso8601>"));
+    assert_non_null(answer.result);
+    assert_int_equal(xmlrpc_value_type(answer.result), XMLRPC_TYPE_DATETIME);
+    xmlrpc_DECREF(answer.result);
+}
+
 static void a_call_without_params_is_one_with_none(void **state)
 {
     assert_int_result(process(*state, "<methodCall><methodName>count</methodName></methodCall>"),
@@ -395,6 +405,7 @@ int main(void)
         TEST(a_malformed_signature_is_refused),
         TEST(a_method_without_help_is_refused),
         TEST(a_call_comes_back_with_its_result),
+        TEST(a_date_of_the_year_1_comes_back),
         TEST(a_call_without_params_is_one_with_none),
         TEST(an_unknown_method_is_named_in_the_fault),
         TEST(an_unknown_methods_name_is_escaped_and_cut),

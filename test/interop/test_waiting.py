@@ -97,6 +97,25 @@ class Waking(WaitingTest):
             number = self.send()
             self.assertEqual(self.ids(other), [number])
 
+    def test_what_another_waiter_runs_next_delays_nobody(self):
+        """An event wakes three at once, the outer two of which go on to a method that takes long:
+        whichever end of the queue a worker begins at, the one between them must not be behind it.
+        """
+        seconds = 4
+        sleep = request(call_body("test.sleep", float(seconds)))
+        with self.server.connect() as first, self.server.connect() as last:
+            for count, (connection, then) in enumerate([(first, sleep), (self.waiter, b""),
+                                                        (last, sleep)], start=1):
+                connection.send(wait(self.last) + then)
+                wait_for_waiters(self.proxy, count)
+            began = time.monotonic()
+            number = self.send()
+            self.assertEqual(self.ids(), [number])
+            self.assertLess(time.monotonic() - began, seconds)
+            for sleeper in first, last:
+                self.assertEqual(self.ids(sleeper), [number])
+                self.assertEqual(sleeper.read().value(), seconds)
+
     def test_two_of_different_types_wake_apart(self):
         with self.server.connect() as other:
             self.begin("one")
