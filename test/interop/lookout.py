@@ -255,7 +255,7 @@ class Response:
         return xmlrpc.client.loads(self.body)[0][0]
 
 
-def read_response(stream):
+def read_response(stream, without_content=False):
     """Reads one HTTP response from a binary stream, or None at its end."""
     start = stream.readline()
     if not start:
@@ -265,7 +265,7 @@ def read_response(stream):
     for line in iter(stream.readline, b"\r\n"):
         name, _, value = line.decode("ascii").partition(":")
         headers[name.lower()] = value.strip()
-    body = stream.read(int(headers.get("content-length", 0)))
+    body = b"" if without_content else stream.read(int(headers.get("content-length", 0)))
     return Response(version, int(status), headers, body)
 
 
