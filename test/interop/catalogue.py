@@ -89,8 +89,9 @@ def expand(text, names):
 
 # --- a request, from what a case says of it ---
 
-CALL = ("<?xml version=\"1.0\"?><methodCall><methodName>{}</methodName><params>{}</params>"
+CALL = ("<?xml version=\"1.0\"?><methodCall><methodName>%s</methodName><params>%s</params>"
         "</methodCall>")
+PARAM = "<param>%s</param>"
 
 
 class Request:
@@ -100,7 +101,8 @@ class Request:
         self.line = b"POST /RPC2 HTTP/1.1"
         self.fields = []
         self.left_out = set()
-        self.body = call_body("monitor.ping")
+        self.body = None
+        self.method, self.params = "monitor.ping", ""
         self.codec = None
         self.chunked = False
         self.head_size = self.body_size = 0
@@ -112,12 +114,16 @@ class Request:
             self.fields.append(line)
             self.left_out.add(line.partition(b":")[0].strip().lower())
 
-    def encoded_body(self):
-        body = self.body.decode("utf-8").encode(self.codec) if self.codec else self.body
+    def encoded_body(self, names):
+        body = self.body
+        if body is None:
+            body = expand(CALL % (self.method, self.params), names)
+        if self.codec:
+            body = body.decode("utf-8").encode(self.codec)
         return body.ljust(self.body_size)
 
-    def bytes(self):
-        body = self.encoded_body()
+    def bytes(self, names):
+        body = self.encoded_body(names)
         length = (b"Transfer-Encoding: chunked" if self.chunked
                   else b"Content-Length: %d" % len(body))
         usual = (b"Host: localhost", b"Content-Type: text/xml", length)
@@ -128,20 +134,6 @@ class Request:
             lines.append(b"X-Pad: ")
             lines[-1] += b"x" * (self.head_size - len(b"\r\n".join(lines)) - len("\r\n\r\n"))
         return b"\r\n".join(lines) + b"\r\n\r\n" + body
-
-
-def value_call(value):
-    return CALL.format("test.echo", f"<param><value>{value}</value></param>")
-
-
-def method_call(text):
-    name, _, params = text.partition(" ")
-    return CALL.format(name, "".join(f"<param>{param}</param>" for param in split(params)))
-
-
-def split(params):
-    """The parameters, which are written with a space and a semicolon between them."""
-    return params.split(" ; ") if params else []
 
 
 # --- cases ---
@@ -208,9 +200,13 @@ def apply(asked, word, text, names):
         asked.body = expand(text, names)
         asked.chunked = word == "chunks"
     elif word == "value":
-        asked.body = expand(value_call(text), names)
+        asked.method, asked.params = "test.echo", PARAM % f"<value>{text}</value>"
     elif word == "call":
-        asked.body = expand(method_call(text), names)
+        asked.method = text
+    elif word == "with":
+        asked.params += PARAM % text
+    elif word == "params":
+        asked.params = text
     elif word == "as":
         asked.codec = text
     elif word == "pad":
@@ -237,7 +233,7 @@ def make_case(file, name, lines, names):
     if not case.expected:
         raise Mistake("it says nothing of what must come back")
     case.has_tail = has_request and besides != b""
-    case.sent = (asked.bytes() if has_request else b"") + besides
+    case.sent = (asked.bytes(names) if has_request else b"") + besides
     return case
 
 
