@@ -146,6 +146,7 @@ class Case:
         self.sent = b""
         self.expected = []
         self.has_tail = False  # bytes behind the request
+        self.framed = 0  # bytes that are read as they come: all but a body of known length
 
     def __str__(self):
         return f"{self.file}: {self.name}"
@@ -234,6 +235,8 @@ def make_case(file, name, lines, names):
         raise Mistake("it says nothing of what must come back")
     case.has_tail = has_request and besides != b""
     case.sent = (asked.bytes(names) if has_request else b"") + besides
+    plain = has_request and not asked.chunked and not besides
+    case.framed = case.sent.find(b"\r\n\r\n") if plain else len(case.sent)
     return case
 
 
@@ -259,13 +262,18 @@ def read_paragraphs(path):
 
 
 def read_file(path):
+    """The cases of a file, each with a name of its own."""
+    taken = set()
     file = os.path.splitext(os.path.basename(path))[0]
     names = {"ping": "".join(f"\\x{byte:02x}" for byte in PING)}
     for name, lines in read_paragraphs(path):
         try:
             if name.startswith("let "):
                 names[name[len("let "):]], = lines
+            elif name in taken:
+                raise Mistake("another case has this name")
             else:
+                taken.add(name)
                 yield make_case(file, name, lines, names)
         except (Mistake, SyntaxError, ValueError, KeyError) as error:
             raise Mistake(f"{path}: {name}: {error}") from error

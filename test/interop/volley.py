@@ -1,10 +1,15 @@
 """Many connections at once: what each sends, in one part or two, and all that comes back."""
 import contextlib
 import socket
+import struct
 
 from lookout import PATIENCE, wait_until
+from unread import Kernel
 
 WHOLE = None  # in place of where to cut
+
+# For SO_LINGER: when all has come back the connection is reset, and so never is in TIME_WAIT.
+RESET = struct.pack("ii", 1, 0)
 
 
 class Shot:
@@ -20,8 +25,11 @@ class Shot:
         self.back = b""  # all that has come back, up to the end
 
     def connect(self, server):
-        self.socket = socket.create_connection((server.host, server.port), PATIENCE)
+        self.socket = socket.socket()
+        self.socket.settimeout(PATIENCE)
+        self.socket.connect((server.host, server.port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self.port = self.socket.getsockname()[1]
         return self.socket
 
@@ -38,22 +46,16 @@ class Shot:
         self.back = b"".join(pieces)
 
 
-def unread(server, ports):
-    """How many connections from these ports have sent what the server has not read: proc(5)."""
-    count = 0
-    end = f":{server.port:04X}"
-    with open("/proc/net/tcp", encoding="ascii") as file:
-        for line in file:
-            fields = line.split()
-            if fields[1].endswith(end) and int(fields[2].rpartition(":")[2], 16) in ports:
-                count += not fields[4].endswith(":00000000")
-    return count
-
-
 def wait_until_read(server, shots):
     """Returns when the server has read all that was sent so far."""
-    ports = {shot.port for shot in shots}
-    wait_until(lambda: unread(server, ports) == 0, "the server does not read what it is sent")
+    ports = [shot.port for shot in shots]
+
+    def all_is_read():
+        ports[:] = kernel.unread(server.port, ports)
+        return not ports
+
+    with Kernel() as kernel:
+        wait_until(all_is_read, "the server does not read what it is sent")
 
 
 def fire(server, shots):
