@@ -74,7 +74,7 @@ class Lines:
     def _read(self):
         for line in self._pipe:
             with self.hold, self._changed:
-                self._lines.append(line.decode("utf-8").rstrip("\n"))
+                self._lines.append(line.decode("utf-8", "surrogateescape").rstrip("\n"))
                 self._changed.notify_all()
         with self._changed:
             self._ended = True

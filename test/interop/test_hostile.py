@@ -11,6 +11,7 @@ import catalogue
 from good_client import GoodClient
 from judge import complaint
 from lookout import LookoutTest, SLOW, call_body, request, wait_until
+from terminal import assert_shown
 from volley import Shot, fire
 
 AT_ONCE = 250  # connections
@@ -45,6 +46,11 @@ class Hostile(LookoutTest):
     def setUpClass(cls):
         cls.cases = catalogue.read()
         super().setUpClass()
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        assert_shown(cls.server.lines())
 
     def setUp(self):
         self.complaints = {}
