@@ -77,7 +77,7 @@ class Lines:
     def _read(self):
         for line in self._pipe:
             with self.hold, self._changed:
-                self._lines.append(line.decode("utf-8").rstrip("\n"))
+                self._lines.append(line.decode("utf-8", "surrogateescape").rstrip("\n"))
                 self._changed.notify_all()
         with self._changed:
             self._ended = True
@@ -258,7 +258,7 @@ class Response:
         return xmlrpc.client.loads(self.body)[0][0]
 
 
-def read_response(stream):
+def read_response(stream, without_content=False):
     """Reads one HTTP response from a binary stream, or None at its end."""
     start = stream.readline()
     if not start:
@@ -268,7 +268,7 @@ def read_response(stream):
     for line in iter(stream.readline, b"\r\n"):
         name, _, value = line.decode("ascii").partition(":")
         headers[name.lower()] = value.strip()
-    body = stream.read(int(headers.get("content-length", 0)))
+    body = b"" if without_content else stream.read(int(headers.get("content-length", 0)))
     return Response(version, int(status), headers, body)
 
 
