@@ -462,6 +462,8 @@ void exchange_expire(struct exchange *exchange, struct connection *connection,
         atomic_store(&connection->deadline_ms, now_ms + UNREAD_MS);
         pass_on(exchange, connection, state);
     } else {
+        if (state == CONNECTION_WRITING)
+            wire_drop_unread(connection);
         exchange_close(exchange, connection);
     }
 }
