@@ -161,7 +161,7 @@ $(B)/test/hidden_xml.o: core/xml.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -fvisibility=hidden -c -o $@ $<
 
-# A unit test takes of core what it uses, and the methods of its own name.
+# A unit test takes of core what it uses, and the methods of its own name; a whole house has all.
 $(B)/libcore.a: $(call objects,$(CORE))
 	rm -f $@ && $(AR) rcs $@ $^
 $(B)/libcli.a: $(call objects,$(CLI))
@@ -169,9 +169,10 @@ $(B)/libcli.a: $(call objects,$(CLI))
 $(B)/libtest.a: $(call objects,$(TEST_DISK))
 	rm -f $@ && $(AR) rcs $@ $^
 $(B)/test/test_%: $(B)/test/test_%.o $(B)/libcore.a $(B)/libcli.a $(B)/libtest.a
-	$(CC) $(LDFLAGS) -o $@ $< $(wildcard $(B)/methods/$*.o) $(B)/libtest.a $(B)/libcli.a \
-		$(B)/libcore.a -lcmocka $(SERVER_LIBS) $(CLIENT_LIBS)
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(B)/libtest.a $(B)/libcli.a $(B)/libcore.a \
+		-lcmocka $(SERVER_LIBS) $(CLIENT_LIBS)
 $(patsubst methods/%.c,$(B)/test/test_%,$(METHODS)): $(B)/test/test_%: $(B)/methods/%.o
+$(B)/test/test_ownership: $(call objects,$(METHODS))
 
 fuzzers: $(FUZZERS:%=$(B)/fuzz/%)
 # The edges that count are those of what is tried. Comparisons are not traced: that takes half of the

@@ -409,6 +409,8 @@ void exchange_expire(struct exchange *exchange, struct connection *connection,
     } else if (has_begun) {
         time_out(exchange, connection, 408, "the request did not arrive in the time allowed");
     } else {
+        if (state == CONNECTION_WRITING)
+            wire_drop_unread(connection);
         exchange_close(exchange, connection);
     }
 }

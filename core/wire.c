@@ -165,3 +165,9 @@ enum sending wire_send(struct wire *wire, struct connection *connection)
     text_append(&connection->output, response->bytes + taken, response->length - taken);
     return connection->output.failed ? BROKEN : wire_flush(connection);
 }
+
+void wire_drop_unread(const struct connection *connection)
+{
+    const struct linger none = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+}

@@ -1,4 +1,5 @@
 """That each limit on the command line is the one that holds, and that what it ends is over."""
+import errno
 import resource
 import select
 import signal
@@ -112,6 +113,21 @@ class Endings(unittest.TestCase):
             deadline = time.monotonic() + PATIENCE
             while proxy.monitor.getStatus()["connections"]["open"] > 1:
                 self.assertLess(time.monotonic(), deadline)
+
+    def test_an_answer_that_is_hardly_read_has_its_time(self):
+        """One answer: the kernel must not take it all for who reads a byte now and then."""
+        with Server("--request-timeout", "0.5") as server, socket.socket() as slow:
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+            slow.settimeout(PATIENCE)
+            slow.connect((server.host, server.port))
+            slow.sendall(request(call_body("test.echo", "x" * 300_000)))
+            began = time.monotonic()
+            # What was received before the reset can be read after it, so it is asked for.
+            while slow.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != errno.ECONNRESET:
+                self.assertLess(time.monotonic() - began, PATIENCE)
+                self.assertEqual(len(slow.recv(1)), 1)
+                time.sleep(0.05)
+            self.assertGreater(time.monotonic() - began, 0.5)
 
     def send_until_cut(self, client):
         try:
