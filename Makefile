@@ -32,7 +32,7 @@ UNIT_TESTS := $(patsubst test/%.c,%,$(wildcard test/test_*.c))
 
 objects = $(patsubst %.c,$(B)/%.o,$(1))
 
-.PHONY: all run check crash demo screenshots bench api dist clean help \
+.PHONY: all run check bite crash demo screenshots bench api dist clean help \
 	build-packages check-packages variant FORCE
 
 all: server client
@@ -43,6 +43,7 @@ help:
 	@echo 'make server client  build ./server and ./client only'
 	@echo 'make demo           a server and three clients, shown on this terminal'
 	@echo 'make crash          kill a loaded server 200 times: nothing acknowledged may be lost'
+	@echo 'make bite           take out the guards one by one: the hostile cases must fail'
 	@echo 'make bench          ping beside the stock Abyss server, what must be quick, events'
 	@echo 'make screenshots    take the pictures in screenshots/ again'
 	@echo 'make api            doc/API.md again, from the server'
@@ -67,6 +68,10 @@ demo: check-packages
 crash: check-packages
 	@$(MAKE) --no-print-directory VARIANT=release build/release/test/server
 	@test/crash $(ARGS)
+
+bite: check-packages
+	@$(MAKE) --no-print-directory VARIANT=release variant
+	@test/run -k test_bite release
 
 bench: build-packages
 	@packaging/install-packages bench
