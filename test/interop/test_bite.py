@@ -1,7 +1,7 @@
 """That the catalogue bites: without a guard of the server, cases that it is for fail.
 
-test/hostile/guards says where each guard is. One is taken out at a time, and only its file compiled
-anew. Done with the release build alone: what is held here is the catalogue, not the server.
+test/hostile/guards says where each guard is. One is taken out at a time, and only its file is
+compiled anew. Done with the release build alone: what is tested is the catalogue, not the server.
 """
 import concurrent.futures
 import os
@@ -36,7 +36,7 @@ class Guard:
         with open(path, encoding="utf-8") as file:
             source = file.read()
         if source.count(self.out) != 1:
-            raise AssertionError(f"{self.file} has this {source.count(self.out)} times: {self.out}")
+            raise AssertionError(f"{self.file} has not once: {self.out}")
         with open(path, "w", encoding="utf-8") as file:
             file.write(source.replace(self.out, self.put))
 
