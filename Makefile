@@ -44,7 +44,7 @@ UNIT_TESTS := $(patsubst test/%.c,%,$(wildcard test/test_*.c))
 
 objects = $(patsubst %.c,$(B)/%.o,$(1))
 
-.PHONY: all run check fuzz cov crash demo screenshots bench api dist clean help \
+.PHONY: all run check fuzz cov bite crash demo screenshots bench api dist clean help \
 	build-packages check-packages variant fuzzers FORCE
 
 all: server client
@@ -57,6 +57,7 @@ help:
 	@echo 'make cov            which branches of our own code the tests take'
 	@echo 'make fuzz           look for inputs that break a promise, SECONDS=15 a fuzzer'
 	@echo 'make crash          kill a loaded server 200 times: nothing acknowledged may be lost'
+	@echo 'make bite           take out the guards one by one: the hostile cases must fail'
 	@echo 'make bench          ping beside the stock Abyss server, what must be quick, events'
 	@echo 'make screenshots    take the pictures in screenshots/ again'
 	@echo 'make api            doc/API.md again, from the server'
@@ -96,6 +97,10 @@ demo: check-packages
 crash: check-packages
 	@$(MAKE) --no-print-directory VARIANT=release build/release/test/server
 	@test/crash $(ARGS)
+
+bite: check-packages
+	@$(MAKE) --no-print-directory VARIANT=release variant
+	@test/run -k test_bite release
 
 bench: build-packages
 	@packaging/install-packages bench
