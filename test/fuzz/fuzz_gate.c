@@ -27,7 +27,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WORKERS     2
+#define WORKERS     GATE_WORKERS
 #define CLIENTS     6
 #define MAX_OPEN    3
 #define MAX_REFUSED 1
@@ -177,12 +177,17 @@ static void connect_one(void)
     client_connect(some_client(), &world.place);
 }
 
-static void write_request(struct client *client)
+static uint64_t newest_event(void)
 {
     uint64_t first, last;
     size_t waiters;
     events_totals(world.house.events, &first, &last, &waiters);
-    client_write(client, number(CATALOGUE_SIZE), last);
+    return last;
+}
+
+static void write_request(struct client *client)
+{
+    client_write(client, number(CATALOGUE_SIZE), newest_event());
 }
 
 static void queue_request(void)
@@ -216,6 +221,11 @@ static void finish(void)
 static void vanish(void)
 {
     client_vanish(some_client());
+}
+
+static void tell_worker(void)
+{
+    gate_worker_await(world.gate, number(WORKERS));
 }
 
 static void take_worker_turn(void)
@@ -303,7 +313,8 @@ static const struct step {
     {'r', receive},          /* it reads */
     {'h', finish},           /* it sends no more */
     {'x', vanish},           /* it is gone */
-    {'w', take_worker_turn}, /* a worker takes one event: its number follows */
+    {'w', take_worker_turn}, /* a worker goes on with an event: its number follows */
+    {'g', tell_worker},      /* it is told of one, and does not yet look at it: likewise */
     {'W', work},             /* the workers take all */
     {'k', keep_time},        /* the keeper does what is due */
     {'t', pass_time},        /* time passes: how much follows */
@@ -340,9 +351,25 @@ static xmlrpc_value *nest(xmlrpc_env *env, struct call *call, xmlrpc_value *para
     for (int taken = 0; taken < NEST_STEPS && take_step(); taken++)
         continue;
     world.nested--;
-    /* What was held back is held back still. */
     assert(call->connection->fd >= 0 && connection_is_in(call->connection, CONNECTION_RUNNING));
     return xmlrpc_int_new(env, 1);
+}
+
+/* Waits for an event, as monitor.waitEvents does, but other things happen before it is to wait. */
+static xmlrpc_value *linger(xmlrpc_env *env, struct call *call, xmlrpc_value *params)
+{
+    uint64_t last = newest_event();
+    int64_t now_ms = clock_monotonic_ms();
+    if (call->resumed && (last > call->pause.seen || now_ms >= call->pause.until_ms))
+        return xmlrpc_int_new(env, 1);
+    xmlrpc_DECREF(nest(env, call, params));
+    if (!call_may_pause(call))
+        return xmlrpc_int_new(env, 0);
+    call->pause = (struct pause){.kind = PAUSE_EVENT,
+                                 .seen = last,
+                                 .mask = UINT64_MAX,
+                                 .until_ms = call->resumed ? call->pause.until_ms : now_ms + 5000};
+    return NULL;
 }
 
 /* A response that no socket takes at once. */
@@ -356,6 +383,7 @@ static xmlrpc_value *big(xmlrpc_env *env, struct call *call, xmlrpc_value *param
 
 static const struct method methods[] = {
     {"nest", nest, "int", "Lets other things happen."},
+    {"linger", linger, "int", "Lets other things happen, and waits for an event."},
     {"big", big, "string", "Returns much."},
 };
 
@@ -445,17 +473,11 @@ static void check_empty(void)
         assert(!gate_worker_is_busy(world.gate, i));
 }
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-    (void)argc, (void)argv;
-    int started = abyss_start(&options);
-    assert(started == 0);
-    return 0;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
+    static bool started;
+    started = started || abyss_start(&options) == 0;
+    assert(started);
     uint64_t before = open_descriptors();
     build();
     world.next = bytes;

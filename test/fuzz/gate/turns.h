@@ -21,7 +21,13 @@ void gate_shut(struct gate *gate);
 void gate_begin_stop(struct gate *gate);
 void gate_sweep(struct gate *gate);
 
-/* A worker that is in a method takes no turn. False: it is, or there was no event for it. */
+#define GATE_WORKERS 2
+
+/*
+ * A worker is told of an event; and goes on with that, or with the next. One that is in a method
+ * does neither. False: it is, or there was no event for it.
+ */
+bool gate_worker_await(struct gate *gate, size_t worker);
 bool gate_worker_turn(struct gate *gate, size_t worker);
 bool gate_worker_is_busy(struct gate *gate, size_t worker);
 void gate_keeper_turn(struct gate *gate);
