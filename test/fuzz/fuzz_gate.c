@@ -18,6 +18,7 @@
 #include "core/registry.h"
 #include "test/fuzz/fuzz.h"
 #include "test/fuzz/gate/catalogue.h"
+#include "test/fuzz/gate/checks.h"
 #include "test/fuzz/gate/clients.h"
 #include "test/fuzz/gate/turns.h"
 
@@ -74,95 +75,6 @@ static unsigned number(unsigned limit)
     if (world.next == world.end)
         return 0;
     return (unsigned)(*world.next++ - '0') % limit;
-}
-
-/* --- what must hold --- */
-
-static void check_open(const struct connection *connection, enum connection_state state)
-{
-    assert(connection->fd >= 0);
-    bool held = state == CONNECTION_HELD, waiting = state == CONNECTION_WAITING;
-    int64_t deadline_ms = atomic_load(&connection->deadline_ms);
-    assert(connection->held == held);
-    assert(connection->unrecorded == 0 || held);
-    assert(waiting == (connection->pause.kind != PAUSE_NONE));
-    assert(!connection->is_waiter || (waiting && connection->pause.kind == PAUSE_EVENT));
-    assert((state == CONNECTION_WRITING) == (connection->output.length > 0 && !held));
-    if (held || connection->pause.kind == PAUSE_FETCH)
-        return;
-    assert(deadline_ms != NO_DEADLINE);
-    /* The timer looks at it in time; or has, and told a worker. */
-    assert(atomic_load(&connection->armed_ms) <= deadline_ms || (waiting && connection->is_ready));
-}
-
-static void check_free(const struct connection *connection)
-{
-    assert(connection->fd == -1 && atomic_load(&connection->id) == 0);
-    assert(!connection->is_waiter && connection->unrecorded == 0);
-    assert(atomic_load(&connection->deadline_ms) == NO_DEADLINE);
-    assert(connection->input.bytes == NULL && connection->output.bytes == NULL);
-}
-
-/* Each slot is in one state, which its fields bear out; as many are open as the table says. */
-static void check_slots(void)
-{
-    struct connections *connections = world.house.connections;
-    unsigned counts[CONNECTION_CLOSING + 1] = {0}, open = 0, refused = 0, waiters = 0;
-    for (uint32_t i = 0; i < MAX_OPEN + MAX_REFUSED; i++) {
-        struct connection *connection = connections_at(connections, i);
-        if (!connection)
-            break;
-        unsigned states = 0;
-        for (enum connection_state state = 0; state <= CONNECTION_CLOSING; ++state) {
-            if (!connection_is_in(connection, state))
-                continue;
-            states++;
-            counts[state]++;
-            if (state == CONNECTION_FREE)
-                check_free(connection);
-            else if (state != CONNECTION_RUNNING)
-                check_open(connection, state);
-            open += state != CONNECTION_FREE && !connection->refused;
-            refused += state != CONNECTION_FREE && connection->refused;
-        }
-        assert(states == 1);
-        waiters += connection->is_waiter;
-    }
-    uint32_t table_open, peak;
-    uint64_t total, first, last;
-    size_t table_waiters;
-    connections_totals(connections, &table_open, &peak, &total);
-    events_totals(world.house.events, &first, &last, &table_waiters);
-    assert(open == table_open && open <= MAX_OPEN && refused <= MAX_REFUSED);
-    assert(counts[CONNECTION_RUNNING] == world.nested);
-    assert(waiters == table_waiters);
-}
-
-static short poll_now(int fd, short events)
-{
-    struct pollfd socket = {.fd = fd, .events = events};
-    return poll(&socket, 1, 0) > 0 ? socket.revents : 0;
-}
-
-/* When no worker has anything to do, nobody waits for what has come already. */
-static void check_nothing_is_lost(void)
-{
-    for (uint32_t i = 0; i < connections_made(world.house.connections); i++) {
-        struct connection *connection = connections_at(world.house.connections, i);
-        assert(!connection->is_ready);
-        if (connection_is_in(connection, CONNECTION_FREE))
-            continue;
-        if (connection_is_in(connection, CONNECTION_IDLE) ||
-            connection_is_in(connection, CONNECTION_CLOSING))
-            assert(poll_now(connection->fd, POLLIN | POLLRDHUP) == 0);
-        if (connection_is_in(connection, CONNECTION_WRITING))
-            assert(poll_now(connection->fd, POLLOUT) == 0);
-        if (connection_is_in(connection, CONNECTION_HELD))
-            assert(connection->unrecorded > 0);
-        if (connection_is_in(connection, CONNECTION_WAITING) &&
-            connection->pause.kind == PAUSE_EVENT)
-            assert(connection->is_waiter && poll_now(connection->fd, POLLRDHUP) == 0);
-    }
 }
 
 /* --- steps --- */
@@ -240,7 +152,7 @@ static void work(void)
         while (gate_worker_turn(world.gate, i))
             assert(++turns < ENDLESS);
     if (world.nested == 0)
-        check_nothing_is_lost();
+        check_nothing_is_lost(&world.house, world.journal, world.stopping);
 }
 
 static void keep_time(void)
@@ -337,7 +249,7 @@ static bool take_step(void)
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
         if (steps[i].letter == letter)
             steps[i].take();
-    check_slots();
+    check_slots(&world.house, world.nested);
     return letter != LEAVE || world.nested == 0;
 }
 
@@ -455,7 +367,7 @@ static void settle(void)
             work();
         clock_advance(100000);
         gate_keeper_turn(world.gate);
-        check_slots();
+        check_slots(&world.house, world.nested);
     }
     work();
 }

@@ -53,8 +53,11 @@ void journal_fails(bool fails);
 struct journal *journal_new(void);
 void journal_free(struct journal *journal);
 
-/* Whether an event of this id was committed and not since pruned, or pruned. */
+/* Whether an event of this id was committed. */
 bool journal_has_had(const struct journal *journal, uint64_t id);
+
+/* The newest event of these types; 0: it has none. */
+uint64_t journal_newest(const struct journal *journal, uint64_t mask);
 
 /* The next so many calls of accept4 fail with this error. */
 void accept_fails(int error, int times);
