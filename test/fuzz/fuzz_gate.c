@@ -31,7 +31,6 @@
 #define WORKERS     GATE_WORKERS
 #define CLIENTS     6
 #define MAX_OPEN    3
-#define MAX_REFUSED 1
 #define NEST_STEPS  24 /* taken within one call at the most */
 #define DESCRIPTORS 64 /* more than there are ever open */
 
@@ -319,7 +318,7 @@ static void build(void)
     accept_fails(0, 0);
     world.journal = journal_new();
     *house = (struct house){.options = &options, .started = clock_seconds()};
-    house->connections = connections_new(MAX_OPEN, MAX_REFUSED);
+    house->connections = connections_new(MAX_OPEN, CHECKED_REFUSED);
     house->ready = ready_new();
     house->registry = registry_new(&options);
     house->events = events_new((size_t)options.recent, &bounds, house->ready);

@@ -7,6 +7,14 @@
 #include <assert.h>
 #include <poll.h>
 
+/* Slots are taken from the first on: no further one is ever used. */
+static uint32_t used_slots(const struct house *house)
+{
+    uint32_t made = connections_made(house->connections);
+    uint32_t most = (uint32_t)house->options->max_connections + CHECKED_REFUSED;
+    return made < most ? made : most;
+}
+
 static void check_open(const struct connection *connection, enum connection_state state)
 {
     assert(connection->fd >= 0);
@@ -36,7 +44,7 @@ void check_slots(const struct house *house, unsigned running)
 {
     struct connections *connections = house->connections;
     unsigned counts[CONNECTION_CLOSING + 1] = {0}, open = 0, refused = 0, waiters = 0;
-    for (uint32_t i = 0; i < connections_made(connections); i++) {
+    for (uint32_t i = 0; i < used_slots(house); i++) {
         struct connection *connection = connections_at(connections, i);
         unsigned states = 0;
         for (enum connection_state state = 0; state <= CONNECTION_CLOSING; ++state) {
@@ -59,7 +67,8 @@ void check_slots(const struct house *house, unsigned running)
     size_t table_waiters;
     connections_totals(connections, &table_open, &peak, &total);
     events_totals(house->events, &first, &last, &table_waiters);
-    assert(open == table_open && open <= house->options->max_connections && refused <= 1);
+    assert(open == table_open && open <= house->options->max_connections &&
+           refused <= CHECKED_REFUSED);
     assert(counts[CONNECTION_RUNNING] == running);
     assert(waiters == table_waiters);
 }
@@ -81,7 +90,7 @@ static void check_waits(const struct connection *connection, const struct journa
 void check_nothing_is_lost(const struct house *house, const struct journal *journal, bool stopping)
 {
     struct connections *connections = house->connections;
-    for (uint32_t i = 0; i < connections_made(connections); i++) {
+    for (uint32_t i = 0; i < used_slots(house); i++) {
         struct connection *connection = connections_at(connections, i);
         assert(!connection->is_ready);
         if (connection_is_in(connection, CONNECTION_FREE))

@@ -4,6 +4,9 @@
 
 #include "test/fuzz/gate/turns.h"
 
+/* As many are refused at once at the most. */
+#define CHECKED_REFUSED 1
+
 /*
  * Each slot is in one state, which its fields bear out; as many are open as the table says, and
  * `running` are owned, by workers that are in a method.
