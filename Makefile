@@ -2,15 +2,20 @@
 # make check    install what is missing, and run every test, also under the sanitizers
 # make help     all the rest
 
-# One build is one VARIANT in a folder of its own: release, asan, tsan, fuzz.
+# One build is one VARIANT in a folder of its own: release, asan, tsan, fuzz, cov.
 VARIANT := release
 B := build/$(VARIANT)
 
-CC := $(if $(filter fuzz,$(VARIANT)),clang,gcc)
+CC_fuzz := clang
+CC_cov := clang
+CC = $(or $(CC_$(VARIANT)),gcc)
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wconversion
 FLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 FLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS_tsan := -O1 -g -fsanitize=thread
+# The counters are in the profile itself, mapped: a program that is killed loses none.
+FLAGS_cov := -O1 -g -fprofile-instr-generate=$(CURDIR)/build/cov/profile/%m%c.profraw \
+	-fcoverage-mapping -fprofile-update=atomic -mllvm -runtime-counter-relocation -Qunused-arguments
 FLAGS_fuzz := -O2 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 # The release of xmlrpc-c is known only once its package is there: evaluated when first used.
 XMLRPC_C_VERSION = $(shell xmlrpc-c-config --version | awk -F. '{ print $$1 * 100 + $$2 }')
@@ -27,6 +32,10 @@ CORE := $(wildcard core/*.c)
 METHODS := $(wildcard methods/*.c)
 TEST_METHODS := $(wildcard test/methods/*.c examples/methods/*.c)
 TEST_DISK := test/vfs.c
+# What our own code allocates with: test/allocator.c stands before it.
+ALLOCATING := malloc calloc realloc reallocarray aligned_alloc strdup strndup realpath \
+	asprintf vasprintf __asprintf_chk __vasprintf_chk
+WRAPPED := $(ALLOCATING:%=-Wl,--wrap=%)
 CLI := $(wildcard cli/*.c)
 CLIENT_CORE := core/text.c core/xml.c
 BENCHES := stock_abyss load waiters
@@ -35,7 +44,7 @@ UNIT_TESTS := $(patsubst test/%.c,%,$(wildcard test/test_*.c))
 
 objects = $(patsubst %.c,$(B)/%.o,$(1))
 
-.PHONY: all run check fuzz crash demo screenshots bench api dist clean help \
+.PHONY: all run check fuzz cov crash demo screenshots bench api dist clean help \
 	build-packages check-packages variant fuzzers FORCE
 
 all: server client
@@ -45,6 +54,7 @@ help:
 	@echo 'make check          install what is missing, run all tests, also under the sanitizers'
 	@echo 'make server client  build ./server and ./client only'
 	@echo 'make demo           a server and three clients, shown on this terminal'
+	@echo 'make cov            which branches of our own code the tests take'
 	@echo 'make fuzz           look for inputs that break a promise, SECONDS=15 a fuzzer'
 	@echo 'make crash          kill a loaded server 200 times: nothing acknowledged may be lost'
 	@echo 'make bench          ping beside the stock Abyss server, what must be quick, events'
@@ -71,6 +81,13 @@ fuzz: build-packages
 	@packaging/install-packages fuzz
 	@$(MAKE) --no-print-directory VARIANT=fuzz fuzzers
 	@test/fuzz/run -s $(SECONDS)
+
+cov: check-packages
+	@packaging/install-packages cov
+	@$(MAKE) --no-print-directory VARIANT=cov variant
+	@rm -rf build/cov/profile
+	-@test/run cov
+	@test/coverage/report
 
 demo: check-packages
 	@$(MAKE) --no-print-directory server client
@@ -117,7 +134,7 @@ server client: FORCE
 FORCE:
 
 # All that the tests of one variant need.
-variant: $(B)/server $(B)/client $(B)/test/server $(B)/test/unguarded $(UNIT_TESTS:%=$(B)/test/%)
+variant: $(B)/server $(B)/client $(B)/test/server $(B)/test/client $(B)/test/unguarded $(UNIT_TESTS:%=$(B)/test/%)
 
 $(B)/server: $(call objects,server.c $(CORE) $(METHODS))
 	$(CC) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS)
@@ -125,19 +142,26 @@ $(B)/server: $(call objects,server.c $(CORE) $(METHODS))
 $(B)/client: $(call objects,client.c $(CLI) $(CLIENT_CORE))
 	$(CC) $(LDFLAGS) -o $@ $^ $(CLIENT_LIBS)
 
-# The server with the tests' own methods and the example's: each was added by adding its file.
-$(B)/test/server: $(call objects,server.c $(CORE) $(METHODS) $(TEST_METHODS) $(TEST_DISK))
-	$(CC) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS)
+# The server with the tests' own methods and the example's: each was added by adding its file. Its
+# disk and its memory fail when a test wants them to.
+$(B)/test/server: $(call objects,server.c $(CORE) $(METHODS) $(TEST_METHODS) $(TEST_DISK) \
+		test/allocator.c)
+	$(CC) $(LDFLAGS) $(WRAPPED) -o $@ $^ $(SERVER_LIBS)
+
+# The client whose memory does.
+$(B)/test/client: $(call objects,client.c $(CLI) $(CLIENT_CORE) test/allocator.c)
+	$(CC) $(LDFLAGS) $(WRAPPED) -o $@ $^ $(CLIENT_LIBS)
 
 # A server in which xml.c's functions do not take the place of libxmlrpc's: it must refuse to serve.
-$(B)/test/unguarded: $(call objects,server.c $(filter-out core/xml.c,$(CORE)) $(METHODS)) \
-		$(B)/test/hidden_xml.o
+# What differs comes first: by it LLVM tells programs of the same size apart, for their profiles.
+$(B)/test/unguarded: $(B)/test/hidden_xml.o \
+		$(call objects,server.c $(filter-out core/xml.c,$(CORE)) $(METHODS))
 	$(CC) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS)
 $(B)/test/hidden_xml.o: core/xml.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -fvisibility=hidden -c -o $@ $<
 
-# A unit test takes of core what it uses, and the methods of its own name.
+# A unit test takes of core what it uses, and the methods of its own name; a whole house has all.
 $(B)/libcore.a: $(call objects,$(CORE))
 	rm -f $@ && $(AR) rcs $@ $^
 $(B)/libcli.a: $(call objects,$(CLI))
@@ -145,9 +169,10 @@ $(B)/libcli.a: $(call objects,$(CLI))
 $(B)/libtest.a: $(call objects,$(TEST_DISK))
 	rm -f $@ && $(AR) rcs $@ $^
 $(B)/test/test_%: $(B)/test/test_%.o $(B)/libcore.a $(B)/libcli.a $(B)/libtest.a
-	$(CC) $(LDFLAGS) -o $@ $< $(wildcard $(B)/methods/$*.o) $(B)/libtest.a $(B)/libcli.a \
-		$(B)/libcore.a -lcmocka $(SERVER_LIBS) $(CLIENT_LIBS)
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(B)/libtest.a $(B)/libcli.a $(B)/libcore.a \
+		-lcmocka $(SERVER_LIBS) $(CLIENT_LIBS)
 $(patsubst methods/%.c,$(B)/test/test_%,$(METHODS)): $(B)/test/test_%: $(B)/methods/%.o
+$(B)/test/test_ownership: $(call objects,$(METHODS))
 
 fuzzers: $(FUZZERS:%=$(B)/fuzz/%)
 # The edges that count are those of what is tried. Comparisons are not traced: that takes half of the

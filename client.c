@@ -10,6 +10,7 @@
 
 #include <argp.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -343,10 +344,25 @@ static enum exit_status perform(const struct command_line *line, const struct co
         status = command->run(&run);
         remote_close(run.remote);
     } else {
-        explain_error(&run, complaint.bytes, NULL);
+        explain_error(&run, complaint.length > 0 ? complaint.bytes : "memory ran out", NULL);
     }
     text_free(&complaint);
     return status;
+}
+
+/*
+ * A stream that is closed at the start would come to be the descriptor of the connection. In its
+ * place is one that cannot be written to, so that what is lost is told.
+ */
+static void fill_standard_streams(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDONLY);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
 }
 
 int main(int argc, char **argv)
@@ -356,10 +372,11 @@ int main(int argc, char **argv)
     struct address address;
     struct text complaint = {0};
 
+    fill_standard_streams();
     const char *failed = xml_self_test();
     if (failed != NULL) {
-        fprintf(stderr, "%s: the guards on XML do not work: %s\n", program_invocation_short_name,
-                failed);
+        fprintf(stderr, "%s: the guards on XML do not work, or memory ran out: %s\n",
+                program_invocation_short_name, failed);
         return STATUS_FAULT;
     }
     if (argp_parse(&parser, argc, argv, ARGP_NO_EXIT | ARGP_NO_HELP, NULL, &line) != 0)
@@ -368,7 +385,8 @@ int main(int argc, char **argv)
     if (command == NULL)
         return STATUS_USAGE;
     if (address_parse(&address, line.server, &complaint) < 0) {
-        fprintf(stderr, "%s: SERVER: %s\n", program_invocation_short_name, complaint.bytes);
+        fprintf(stderr, "%s: SERVER: %s\n", program_invocation_short_name,
+                complaint.length > 0 ? complaint.bytes : "memory ran out");
         text_free(&complaint);
         return STATUS_USAGE;
     }

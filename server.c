@@ -16,6 +16,7 @@
 #include "core/text.h"
 #include "core/xml.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +38,17 @@
 #define DISK_PATIENCE_MS    300
 #define DISPLAY_PATIENCE_MS 400
 
+/* A stream that is closed at the start would come to be a socket's or the journal's descriptor. */
+static void fill_standard_streams(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 /* Raises the limit of descriptors to what is allowed, and the connections to what that allows. */
 static void fit_descriptors(struct options *options)
 {
@@ -48,7 +60,7 @@ static void fit_descriptors(struct options *options)
     getrlimit(RLIMIT_NOFILE, &limit);
     rlim_t others = MAX_REFUSED + OTHER_DESCRIPTORS;
     rlim_t wanted = (rlim_t)options->max_connections + others;
-    if (limit.rlim_cur == RLIM_INFINITY || wanted <= limit.rlim_cur)
+    if (wanted <= limit.rlim_cur) /* RLIM_INFINITY is the highest of all */
         return;
     rlim_t possible = limit.rlim_cur > 2 * others ? limit.rlim_cur - others : limit.rlim_cur / 2;
     if (possible >= (rlim_t)options->max_connections)
@@ -70,7 +82,9 @@ static void block_signals(sigset_t *ending)
     if (hangup.sa_handler != SIG_IGN) /* else nohup(1) wants it to go on */
         sigaddset(ending, SIGHUP);
     pthread_sigmask(SIG_BLOCK, ending, NULL);
-    signal(SIGPIPE, SIG_IGN); /* a peer, or whoever reads stdout, that went is seen by write */
+    /* A peer, or whoever reads stdout, that went is seen by write; and so is a file's limit. */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 static int prepare_libraries(const struct options *options)
@@ -83,31 +97,32 @@ static int prepare_libraries(const struct options *options)
     };
     const char *gap = xml_self_test();
     if (gap) {
-        log_error("refusing to serve: a guard of the XML parser is not in place: %s", gap);
+        log_error("refusing to serve: a guard of the XML parser is not in place (or memory ran "
+                  "out as it was tried): %s",
+                  gap);
         return -1;
     }
     xml_set_limits(&limits);
     return abyss_start(options);
 }
 
-/* Where it is called; and where it records, as less is promised in memory. */
-static void show_places(const struct house *house, const struct listeners *listeners,
-                        const struct journal *journal)
+/* The lines of where it is called; and where it records, as less is promised in memory. */
+static int write_places(struct text *lines, const struct options *options,
+                        const struct listeners *listeners, const struct journal *journal)
 {
-    struct text lines;
-    text_init(&lines);
     for (size_t i = 0; i < listeners->count; i++)
-        text_printf(&lines, "listening on %s\n", listeners->items[i].url);
+        text_printf(lines, "listening on %s\n", listeners->items[i].url);
     const char *path = journal_path(journal);
-    if (!house->options->quiet && path) {
-        text_add(&lines, "recording in ");
-        text_escape(&lines, path, strlen(path), SIZE_MAX);
-        text_add(&lines, "\n");
-    } else if (!house->options->quiet) {
-        text_add(&lines, "recording in memory: it is gone when this server ends\n");
+    if (!options->quiet && path) {
+        text_add(lines, "recording in ");
+        text_escape(lines, path, strlen(path), SIZE_MAX);
+        text_add(lines, "\n");
+    } else if (!options->quiet) {
+        text_add(lines, "recording in memory: it is gone when this server ends\n");
     }
-    display_lines(house->display, lines.bytes, lines.length);
-    text_free(&lines);
+    if (lines->failed)
+        log_error("memory ran out for the first lines to be shown");
+    return lines->failed ? -1 : 0;
 }
 
 /* Waits for the signal to end. A second Ctrl-C ends the program at once. */
@@ -135,7 +150,7 @@ static int default_journal(struct text *path)
     }
     text_printf(path, "%s%s/" LOOKOUT_NAME "/journal.db", is_set ? state : home,
                 is_set ? "" : "/.local/state");
-    return path->failed ? -1 : 0;
+    return 0;
 }
 
 static struct journal *open_journal(const struct options *options)
@@ -145,7 +160,10 @@ static struct journal *open_journal(const struct options *options)
     text_init(&path);
     if (options->journal)
         text_add(&path, options->journal);
-    if (options->journal || default_journal(&path) == 0) {
+    bool is_known = options->journal || default_journal(&path) == 0;
+    if (path.failed) {
+        log_error("memory ran out for the journal's path");
+    } else if (is_known) {
         const struct journal_settings settings = {
             .path = path.bytes,
             .sync = (enum journal_sync)options->sync,
@@ -166,8 +184,8 @@ static int build(struct house *house, struct journal *journal)
     house->connections = connections_new((uint32_t)options->max_connections, MAX_REFUSED);
     house->ready = ready_new();
     house->registry = registry_new(options);
-    struct journal_reader *reader = journal_reader_open(journal);
-    if (!house->registry || !reader)
+    struct journal_reader *reader = house->registry ? journal_reader_open(journal) : NULL;
+    if (!reader)
         return -1;
     struct journal_bounds bounds = journal_bounds(journal);
     house->events = events_new((size_t)options->recent, &bounds, house->ready);
@@ -241,6 +259,7 @@ static int run(const struct options *options, const struct listeners *listeners,
 {
     int status = EXIT_FAILURE;
     bool all_ended = true;
+    struct text places;
     struct house house = {.options = options, .started = clock_seconds()};
     struct journal *journal = open_journal(options);
     if (!journal)
@@ -248,11 +267,13 @@ static int run(const struct options *options, const struct listeners *listeners,
     struct gate *gate = build(&house, journal) == 0 ? gate_new(options, &house, listeners) : NULL;
     if (gate)
         note(&house, "server.start"); /* before anybody can come */
-    if (gate && gate_start(gate) == 0) {
-        show_places(&house, listeners, journal);
+    text_init(&places);
+    if (gate && write_places(&places, options, listeners, journal) == 0 && gate_start(gate) == 0) {
+        display_lines(house.display, places.bytes, places.length);
         all_ended = serve(gate, &house, ending);
         status = EXIT_SUCCESS;
     }
+    text_free(&places);
     if (!stop_recording(&house) || !all_ended) {
         display_finish(house.display, DISPLAY_PATIENCE_MS);
         _exit(status); /* what follows would free what their threads use */
@@ -269,6 +290,7 @@ int main(int argc, char **argv)
     struct listeners listeners;
     sigset_t ending;
     int status = EXIT_FAILURE;
+    fill_standard_streams();
     options_parse(&options, argc, argv);
     log_set_level((enum log_level)options.log_level);
     block_signals(&ending);

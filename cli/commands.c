@@ -124,7 +124,7 @@ static xmlrpc_value *read_arguments(const struct run *run, size_t first)
         arguments_parse(run->arguments + first, run->argument_count - first, &complaint);
 
     if (parameters == NULL)
-        explain_error(run, complaint.failed ? "out of memory" : complaint.bytes,
+        explain_error(run, complaint.length > 0 ? complaint.bytes : "memory ran out",
                       "Text that looks like something else goes after s/; see --help.");
     text_free(&complaint);
     return parameters;

@@ -48,6 +48,7 @@ static const struct explanation explanations[] = {
     {REMOTE_HTTP, 0, "no success: HTTP status", IS_IT_LOOKOUT},
     {REMOTE_INTERRUPTED, 0, "interrupted", NULL},
     {REMOTE_UNSENDABLE, 0, "the call could not be written", NULL},
+    {REMOTE_UNREADABLE, 0, "the answer could not be read", NULL},
     {REMOTE_ANSWERED, 0, "answered", NULL},
 };
 
@@ -70,7 +71,7 @@ void explain_reason(struct text *out, const struct remote_answer *answer)
         text_printf(out, " %d", answer->code);
     text_add(out, length > 0 ? ": " : "");
     output_line(out, answer->message.bytes, cut ? MAX_MESSAGE : length);
-    text_add(out, cut ? "…" : "");
+    text_add(out, cut ? "…" : answer->message.failed ? "; memory ran out for the rest" : "");
 }
 
 void explain_error(const struct run *run, const char *message, const char *hint)
@@ -90,6 +91,7 @@ enum exit_status explain_status(enum remote_outcome outcome)
     case REMOTE_FAULT:
     case REMOTE_INTERRUPTED:
     case REMOTE_UNSENDABLE:
+    case REMOTE_UNREADABLE:
         return STATUS_FAULT;
     default:
         return STATUS_UNREACHABLE;
@@ -105,8 +107,9 @@ enum exit_status explain(const struct run *run, const struct remote_answer *answ
     explain_reason(&message, answer);
     text_printf(&see, "See '%s %s methods' and '%s %s help METHOD'.", run->program, run->server,
                 run->program, run->server);
-    if (!message.failed && !see.failed)
-        explain_error(run, message.bytes, hint == see_methods ? see.bytes : hint);
+    if (hint == see_methods)
+        hint = see.failed ? NULL : see.bytes;
+    explain_error(run, message.failed ? "memory ran out" : message.bytes, hint);
     text_free(&message);
     text_free(&see);
     return explain_status(answer->outcome);

@@ -77,7 +77,7 @@ static void add_integer(struct text *out, xmlrpc_value *value)
     xmlrpc_env_init(&env);
     if (value_is(value, XMLRPC_TYPE_I8))
         xmlrpc_read_i8(&env, value, &large);
-    else if (value_is(value, XMLRPC_TYPE_INT))
+    else
         xmlrpc_read_int(&env, value, &small);
     text_printf(out, "%lld", large + small);
     xmlrpc_env_clean(&env);
@@ -332,12 +332,11 @@ void output_when(struct text *out, double seconds, double now)
 
     text_local_time(when, seconds);
     text_local_time(today, now);
-    const char *space = strchr(today, ' ');
-    size_t date = space != NULL ? (size_t)(space - today) + 1 : 0;
+    size_t date = strcspn(today, " ") + 1;
     const char *point = strrchr(when, '.');
     size_t length = point != NULL ? (size_t)(point - when) : strlen(when);
 
-    if (date > 0 && date < length && strncmp(when, today, date) == 0)
+    if (date < length && strncmp(when, today, date) == 0)
         text_append(out, when + date, length - date);
     else
         text_append(out, when, length);

@@ -41,16 +41,16 @@ static void show_progress(const struct run *run, const struct ping_summary *summ
         text_printf(&line, "%slost%s: ", run->style->bad, run->style->end);
         explain_reason(&line, answer);
     }
-    if (!line.failed)
-        puts(line.bytes);
+    puts(line.failed ? "memory ran out for this line" : line.bytes);
     fflush(stdout); /* each at once, also into a pipe */
     text_free(&line);
 }
 
+/* Of one ping at least. */
 static void show_summary(const struct run *run, const struct ping_summary *summary, double seconds)
 {
     unsigned long lost = summary->sent - summary->answered;
-    double percent = summary->sent > 0 ? 100.0 * (double)lost / (double)summary->sent : 0;
+    double percent = 100.0 * (double)lost / (double)summary->sent;
 
     printf("\n%s--- %s ping statistics ---%s\n", run->style->title, run->address->name,
            run->style->end);

@@ -186,10 +186,13 @@ static enum remote_outcome read_response(const xmlrpc_mem_block *response,
                            &fault);
     if (env.fault_occurred) {
         answer->value = NULL;
+        bool no_memory = env.fault_code == XMLRPC_INTERNAL_ERROR || xml_verdict() == XML_NO_MEMORY;
         /* Where the parser complained, it knows better; it may not have been reached. */
         bool unsound = env.fault_code == XMLRPC_PARSE_ERROR && xml_verdict() != XML_SOUND;
-        text_add(&answer->message, unsound ? xml_complaint() : env.fault_string);
-        outcome = REMOTE_NOT_XMLRPC;
+        text_add(&answer->message, no_memory ? "memory ran out"
+                                   : unsound ? xml_complaint()
+                                             : env.fault_string);
+        outcome = no_memory ? REMOTE_UNREADABLE : REMOTE_NOT_XMLRPC;
     } else if (fault != NULL) {
         answer->value = NULL;
         text_add(&answer->message, fault);

@@ -25,6 +25,7 @@ enum remote_outcome {
     REMOTE_HTTP,         /* an answer in HTTP that is no success; `code` is the status */
     REMOTE_NOT_XMLRPC,   /* a success in HTTP, but not a response in XML-RPC */
     REMOTE_UNSENDABLE,   /* the call could not be written: memory */
+    REMOTE_UNREADABLE,   /* the answer could not be read: memory */
 };
 
 struct remote_answer {

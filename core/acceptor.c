@@ -10,15 +10,11 @@
 
 #define PAUSE_MS 100
 
-/* A pause so long after the last one is news. */
-#define NEWS_MS 5000
-
 void acceptor_init(struct acceptor *acceptor, const struct listeners *listeners, int epoll_fd)
 {
     *acceptor = (struct acceptor){
         .listeners = listeners,
         .epoll_fd = epoll_fd,
-        .paused_ms = -NEWS_MS - 1, /* the first one is */
     };
     pthread_mutex_init(&acceptor->lock, NULL);
 }
@@ -69,17 +65,14 @@ int acceptor_start(struct acceptor *acceptor)
 
 void acceptor_pause(struct acceptor *acceptor, int error)
 {
-    int64_t now_ms = clock_monotonic_ms();
-    bool is_news = false;
     pthread_mutex_lock(&acceptor->lock);
-    if (acceptor->accepting) {
+    bool pauses = acceptor->accepting;
+    if (pauses) {
         hide_listeners(acceptor);
-        atomic_store(&acceptor->resumes_ms, now_ms + PAUSE_MS);
-        is_news = now_ms - acceptor->paused_ms > NEWS_MS;
-        acceptor->paused_ms = now_ms;
+        atomic_store(&acceptor->resumes_ms, clock_monotonic_ms() + PAUSE_MS);
     }
     pthread_mutex_unlock(&acceptor->lock);
-    if (is_news)
+    if (pauses && log_is_news(&acceptor->paused_ms))
         log_warn("cannot accept connections for now: %s; will go on trying", strerror(error));
 }
 

@@ -22,7 +22,7 @@ struct acceptor {
     int epoll_fd;                      /* likewise */
     pthread_mutex_t lock; /* guards what follows, and what epoll has of the listeners */
     bool accepting, stopped;
-    int64_t paused_ms;          /* when it was paused last; both on the monotonic clock */
+    _Atomic int64_t paused_ms;  /* of log_is_news */
     _Atomic int64_t resumes_ms; /* written under the lock, read without; 0: it is not paused */
 };
 

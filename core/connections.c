@@ -349,13 +349,13 @@ static int by_id(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-size_t connections_list(struct connections *connections, uint64_t after,
-                        struct connection_view *out, size_t limit)
+ssize_t connections_list(struct connections *connections, uint64_t after,
+                         struct connection_view *out, size_t limit)
 {
     uint32_t made = connections_made(connections);
     struct listed *listed = calloc(made ? made : 1, sizeof(*listed));
     if (!listed)
-        return 0;
+        return -1;
     size_t found = 0;
     for (uint32_t i = 0; i < made; i++) {
         uint64_t id =
@@ -369,5 +369,5 @@ size_t connections_list(struct connections *connections, uint64_t after,
         if (view_slot(connections_at(connections, listed[i].index), listed[i].id, &out[count]))
             count++;
     free(listed);
-    return count;
+    return (ssize_t)count;
 }

@@ -103,6 +103,7 @@ struct connection {
     struct text input;  /* received and not yet answered; starts where a request starts */
     struct text output; /* of a response, to be sent from `output_sent` on */
     size_t output_sent;
+    size_t buffered;    /* bytes of the two that count in the budget of all: see exchange.c */
     uint32_t next_free; /* guarded by the lock of struct connections */
 };
 
@@ -151,10 +152,12 @@ bool connections_await_empty(struct connections *connections, int timeout_ms);
 void connections_totals(struct connections *connections, uint32_t *open, uint32_t *max,
                         uint64_t *total);
 
-/* Views of open connections with an id above `after`, lowest first. Returns how many. Any thread.
+/*
+ * Views of open connections with an id above `after`, lowest first. Returns how many, or -1 when
+ * memory ran out. Any thread.
  */
-size_t connections_list(struct connections *connections, uint64_t after,
-                        struct connection_view *out, size_t limit);
+ssize_t connections_list(struct connections *connections, uint64_t after,
+                         struct connection_view *out, size_t limit);
 
 /* Changes whenever the slot is reused: what tells a stale event. Owner only. */
 uint32_t connection_generation(const struct connection *connection);

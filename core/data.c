@@ -2,6 +2,7 @@
 #include "core/data.h"
 #include "core/call.h"
 #include "core/dates.h"
+#include "core/xml.h"
 
 #include <string.h>
 
@@ -100,7 +101,7 @@ xmlrpc_value *data_read(xmlrpc_env *env, const char *xml, size_t length)
     xmlrpc_env_init(&reading);
     xmlrpc_parse_value_xml(&reading, xml, length, &value);
     bool is_value = !reading.fault_occurred;
-    bool no_memory = reading.fault_code == XMLRPC_INTERNAL_ERROR;
+    bool no_memory = reading.fault_code == XMLRPC_INTERNAL_ERROR || xml_verdict() == XML_NO_MEMORY;
     xmlrpc_env_clean(&reading);
     if (is_value)
         return value;

@@ -280,10 +280,11 @@ static void add_local_time(const struct writer *writer, xmlrpc_value *value)
     char written[64];
 
     xmlrpc_read_datetime(writer->env, value, &date);
-    if (!seconds_of(&date, &seconds) || localtime_r(&seconds, &local) == NULL) {
+    if (!seconds_of(&date, &seconds)) {
         text_add(writer->text, "is no date of the calendar");
         return;
     }
+    localtime_r(&seconds, &local);
     strftime(written, sizeof written, "%A %Y-%m-%d %H:%M:%S %Z", &local);
     text_printf(writer->text, "as UTC is %s", written);
 }

@@ -1,15 +1,12 @@
 /* The HTTP exchange on an owned connection, without ever waiting. */
 #include "core/exchange.h"
 #include "core/announce.h"
-#include "core/archive.h"
+#include "core/answer.h"
 #include "core/clock.h"
 #include "core/deadline.h"
-#include "core/events.h"
 #include "core/log.h"
 #include "core/options.h"
-#include "core/recorder.h"
 #include "core/refusal.h"
-#include "core/repeat.h"
 #include "core/request.h"
 #include "core/wire.h"
 
@@ -27,15 +24,23 @@
 /* Requests answered, or buffers drained, in a row before other connections get their turn. */
 #define STEPS_A_TURN 32
 
+/*
+ * Bytes that a connection may keep uncounted: while others fill up what may be buffered, those
+ * whose requests merely come in two pieces go on.
+ */
+#define BUFFERED_FREE 16384
+
 static const char TOO_MANY[] = "too many clients are connected: try again in a moment";
+static const char NO_ROOM[] = "too much is buffered for clients that are slow to send or to read "
+                              "(--max-buffered): try again in a moment";
+static const char NO_MEMORY[] = "the server ran out of memory for this call";
+static const char NO_MEMORY_LATE[] = "the call was carried out, but memory ran out for its answer";
 
 struct exchange {
     struct exchange_shared *shared;
-    struct abyss *abyss;          /* NULL: no methods here */
-    struct registry_stats *stats; /* of this worker */
-    struct wire wire;             /* of this thread */
-    struct repeat repeat;         /* likewise */
-    int steps;                    /* requests answered, or buffers drained, in this turn */
+    struct answer answer;
+    struct wire wire; /* of this thread */
+    int steps;        /* requests answered, or buffers drained, in this turn */
 };
 
 struct exchange *exchange_new(struct exchange_shared *shared, struct abyss *abyss,
@@ -45,8 +50,7 @@ struct exchange *exchange_new(struct exchange_shared *shared, struct abyss *abys
     if (!exchange)
         return NULL;
     exchange->shared = shared;
-    exchange->abyss = abyss;
-    exchange->stats = stats;
+    exchange->answer = (struct answer){.house = shared->house, .abyss = abyss, .stats = stats};
     if (wire_init(&exchange->wire) < 0) {
         exchange_free(exchange);
         return NULL;
@@ -59,27 +63,18 @@ void exchange_free(struct exchange *exchange)
     if (!exchange)
         return;
     wire_free(&exchange->wire);
-    repeat_free(&exchange->repeat);
+    answer_free(&exchange->answer);
     free(exchange);
-}
-
-/* Gives up what the call has paused for, and the call. */
-static void leave_pause(struct exchange *exchange, struct connection *connection)
-{
-    const struct house *house = exchange->shared->house;
-    events_leave(house->events, connection);
-    if (connection->pause.fetch)
-        archive_forget(house->archive, connection->pause.fetch);
-    connection->pause = (struct pause){0};
 }
 
 void exchange_close(struct exchange *exchange, struct connection *connection)
 {
     const struct house *house = exchange->shared->house;
     if (connection->pause.kind != PAUSE_NONE)
-        leave_pause(exchange, connection);
+        answer_leave_pause(&exchange->answer, connection);
     if (!connection->refused)
         announce_disconnected(house, connection);
+    budget_set(&exchange->shared->buffered, &connection->buffered, 0);
     close(connection->fd);
     connections_close(house->connections, connection);
 }
@@ -129,7 +124,8 @@ static bool hand_back(struct exchange *exchange, struct connection *connection,
     set_deadline(exchange, connection, state);
     bool is_watched = connection->watched_events && (connection->watched_events & events) == events;
     if ((report || !is_watched) && watch(exchange, connection, events) < 0) {
-        log_error("a connection is lost, as epoll does not take it: %s", strerror(errno));
+        if (log_is_news(&exchange->shared->lost_ms))
+            log_error("connections are lost, as epoll does not take them: %s", strerror(errno));
         if (state != CONNECTION_HELD) {
             exchange_close(exchange, connection);
             return true;
@@ -171,46 +167,16 @@ static enum connection_state refuse(struct exchange *exchange, struct connection
     return after(wire_send(&exchange->wire, connection));
 }
 
-static struct call make_call(struct exchange *exchange, struct connection *connection)
-{
-    struct call call = {
-        .house = exchange->shared->house,
-        .connection = connection,
-        .stats = exchange->stats,
-        .stopping = atomic_load(&exchange->shared->stopping),
-        .resumed = connection->pause.kind != PAUSE_NONE,
-        .pause = connection->pause,
-    };
-    call.pause.kind = PAUSE_NONE; /* unless it pauses again */
-    return call;
-}
-
-/* Puts a fault in the place of the held response, whose promise cannot be kept. */
-static void break_promise(struct exchange *exchange, struct connection *connection,
-                          const struct text *problem)
-{
-    struct text *response = &exchange->wire.response;
-    struct call call = make_call(exchange, connection);
-    text_clear(response);
-    enum abyss_outcome outcome =
-        abyss_refuse(exchange->abyss, &call, problem->failed ? "memory ran out" : problem->bytes,
-                     connection->ending == ENDING_NONE, response);
-    if (outcome == ABYSS_FAILED || wire_hold(&exchange->wire, connection) < 0)
-        abandon(exchange, connection);
-}
-
 /* Sends a held response if all that the call has recorded is settled. */
 static enum connection_state settle(struct exchange *exchange, struct connection *connection)
 {
-    struct text problem;
-    text_init(&problem);
-    enum recording recording =
-        recorder_outcome(exchange->shared->house->recorder, connection, &problem);
-    if (recording == RECORDING_FAILED)
-        break_promise(exchange, connection, &problem);
-    text_free(&problem);
-    if (recording == RECORDING_PENDING)
+    struct wire *wire = &exchange->wire;
+    bool stopping = atomic_load(&exchange->shared->stopping);
+    enum promise promise = answer_promise(&exchange->answer, connection, stopping, &wire->response);
+    if (promise == PROMISE_OPEN)
         return CONNECTION_HELD;
+    if (promise == PROMISE_BROKEN && wire_hold(wire, connection) < 0)
+        abandon(exchange, connection);
     connection->held = false;
     return after(wire_flush(connection));
 }
@@ -224,100 +190,40 @@ static enum connection_state hold(struct exchange *exchange, struct connection *
     return settle(exchange, connection);
 }
 
-/* A FIN means that nobody waits any more; who has asked for something that is there gets it. */
-static bool has_left(const struct connection *connection)
-{
-    return connection->pause.kind == PAUSE_EVENT ? wire_has_ended(connection)
-                                                 : wire_is_broken(connection);
-}
-
-/*
- * The method has paused: there is no response, and the request stays where it is. If what it waits
- * for has come meanwhile, it is to run again at once.
- */
-static enum connection_state pause_call(struct exchange *exchange, struct connection *connection,
-                                        const struct pause *pause)
-{
-    connection->pause = *pause;
-    exchange->steps++;
-    if (has_left(connection))
-        return CONNECTION_FREE;
-    if (pause->kind == PAUSE_EVENT &&
-        !events_join(exchange->shared->house->events, connection, pause->seen, pause->mask))
-        return CONNECTION_RUNNING;
-    return CONNECTION_WAITING;
-}
-
-/* The response has been made: what becomes of the connection, and of what follows. */
-static void finish_request(struct exchange *exchange, struct connection *connection,
-                           enum abyss_outcome outcome)
+/* Goes on to what follows the request, now that its response has been made. */
+static void pass_request(struct exchange *exchange, struct connection *connection)
 {
     exchange->wire.start += connection->request.end;
-    exchange->steps++;
-    if (outcome == ABYSS_CLOSE)
-        connection->ending = connection->request.keep_alive ? ENDING_DRAINS : ENDING_CLOSES;
     request_init(&connection->request);
 }
 
+/* Runs the whole request, or its paused call again. */
 static enum connection_state run_request(struct exchange *exchange, struct connection *connection)
 {
     struct wire *wire = &exchange->wire;
-    struct call call = make_call(exchange, connection);
-    bool keep_alive = connection->request.keep_alive && !call.stopping;
-    text_clear(&wire->response);
-    connection->phase = PHASE_METHOD;
-    enum abyss_outcome outcome = abyss_run(exchange->abyss, &connection->request,
-                                           wire_request(wire), &call, keep_alive, &wire->response);
-    if (call.pause.kind != PAUSE_NONE)
-        return pause_call(exchange, connection, &call.pause);
-    if (outcome == ABYSS_KEEP && call.alike.version != 0)
-        repeat_keep(&exchange->repeat, &call, wire_request(wire) + connection->request.body,
-                    connection->request.body_length, &wire->response);
-    connection->pause = call.pause;
-    if (call.resumed || call.pause.fetch)
-        leave_pause(exchange, connection);
-    if (outcome == ABYSS_FAILED)
-        write_refusal(exchange, connection, 500, "the server ran out of memory for this call");
-    else
-        finish_request(exchange, connection, outcome);
-    return call.records ? hold(exchange, connection) : after(wire_send(wire, connection));
-}
-
-/* Sends the response that the call before got, if this one is to have the same. */
-static bool has_repeated(struct exchange *exchange, struct connection *connection)
-{
-    struct wire *wire = &exchange->wire;
-    const struct request *request = &connection->request;
-    if (!request->keep_alive || atomic_load(&exchange->shared->stopping) ||
-        !repeat_serves(&exchange->repeat, &connection->pause, wire_request(wire) + request->body,
-                       request->body_length, events_version(exchange->shared->house->events)))
-        return false;
-    text_clear(&wire->response);
-    text_append(&wire->response, exchange->repeat.response.bytes, exchange->repeat.response.length);
-    connection->pause = (struct pause){0};
-    finish_request(exchange, connection, ABYSS_KEEP);
-    return true;
-}
-
-/* Whether there is nothing new for a call that waits: its client has sent something, no more. */
-static bool still_waits(struct exchange *exchange, const struct connection *connection)
-{
-    return connection->pause.kind == PAUSE_EVENT && !atomic_load(&exchange->shared->stopping) &&
-           clock_monotonic_ms() < connection->pause.until_ms &&
-           events_has_waiter(exchange->shared->house->events, connection);
-}
-
-/* Runs a paused call again. */
-static enum connection_state resume(struct exchange *exchange, struct connection *connection)
-{
-    if (has_left(connection))
-        return CONNECTION_FREE;
-    if (still_waits(exchange, connection))
+    bool stopping = atomic_load(&exchange->shared->stopping);
+    exchange->steps++;
+    switch (answer_request(&exchange->answer, connection, wire_request(wire), stopping,
+                           &wire->response)) {
+    case ANSWERED:
+        pass_request(exchange, connection);
+        return after(wire_send(wire, connection));
+    case ANSWERED_LATER:
+        pass_request(exchange, connection);
+        return hold(exchange, connection);
+    case ANSWER_FAILED:
+        return refuse(exchange, connection, 500, NO_MEMORY);
+    case ANSWER_FAILED_LATE:
+        write_refusal(exchange, connection, 500, NO_MEMORY_LATE);
+        return hold(exchange, connection);
+    case ANSWER_WAITS:
         return CONNECTION_WAITING;
-    events_leave(exchange->shared->house->events, connection);
-    if (connection->pause.kind == PAUSE_EVENT && has_repeated(exchange, connection))
-        return after(wire_send(&exchange->wire, connection));
-    return run_request(exchange, connection);
+    case ANSWER_GOES_ON:
+        return CONNECTION_RUNNING;
+    case ANSWER_UNWANTED:
+        break;
+    }
+    return CONNECTION_FREE;
 }
 
 /* Tells a client that waits for it to send the body (RFC 9110, 10.1.1). Once a request. */
@@ -357,7 +263,7 @@ static enum connection_state step(struct exchange *exchange, struct connection *
     struct request *request = &connection->request;
     enum request_state state = REQUEST_INCOMPLETE;
     if (connection->pause.kind != PAUSE_NONE)
-        return resume(exchange, connection);
+        return run_request(exchange, connection);
     if (input->length > start)
         state = request_read(request, &exchange->shared->rules, input->bytes + start,
                              input->length - start);
@@ -365,7 +271,7 @@ static enum connection_state step(struct exchange *exchange, struct connection *
         return run_request(exchange, connection);
     if (state == REQUEST_REFUSED)
         return refuse(exchange, connection, request->status, request->reason);
-    if (request->expects_continue && request->head_complete)
+    if (request->expects_continue) /* which its head has said */
         return send_continue(exchange, connection);
     return receive(exchange, connection);
 }
@@ -394,17 +300,60 @@ static void begin_turn(struct exchange *exchange, struct connection *connection,
     exchange->steps = 0;
 }
 
+/* Answers for the last time, whatever was asked. */
+static enum connection_state end_with(struct exchange *exchange, struct connection *connection,
+                                      int status, const char *reason)
+{
+    enum connection_state state = refuse(exchange, connection, status, reason);
+    return state == CONNECTION_RUNNING ? drain(exchange, connection) : state;
+}
+
+/* Whether there is room for what the connection keeps. */
+static bool has_room(struct exchange *exchange, struct connection *connection)
+{
+    size_t kept = connection->input.length + connection->output.length;
+    size_t counted = kept > BUFFERED_FREE ? kept - BUFFERED_FREE : 0;
+    return budget_set(&exchange->shared->buffered, &connection->buffered, counted);
+}
+
+/* Gives up a connection that keeps what there is no room for. */
+static enum connection_state shed(struct exchange *exchange, struct connection *connection,
+                                  enum connection_state state)
+{
+    if (state == CONNECTION_WRITING)
+        return CONNECTION_FREE;
+    if (connection->pause.kind != PAUSE_NONE)
+        answer_leave_pause(&exchange->answer, connection);
+    wire_drop(&exchange->wire, connection);
+    return end_with(exchange, connection, 503, NO_ROOM);
+}
+
+/* Keeps what has to wait; a held response, which promises something, in any case. */
+static enum connection_state keep(struct exchange *exchange, struct connection *connection,
+                                  enum connection_state state)
+{
+    bool is_held = state == CONNECTION_HELD;
+    if (state == CONNECTION_FREE)
+        return state;
+    if (state != CONNECTION_CLOSING && wire_keep(&exchange->wire, connection) < 0) {
+        if (!is_held)
+            return CONNECTION_FREE;
+        abandon(exchange, connection);
+    }
+    if (has_room(exchange, connection) || is_held)
+        return state;
+    state = shed(exchange, connection, state);
+    has_room(exchange, connection); /* again, for what is left */
+    return state;
+}
+
 void exchange_go_on(struct exchange *exchange, struct connection *connection, bool at_end)
 {
     for (;;) {
         begin_turn(exchange, connection, at_end);
-        enum connection_state state = advance(exchange, connection);
+        enum connection_state state = keep(exchange, connection, advance(exchange, connection));
         bool others_first = exchange->steps >= STEPS_A_TURN;
-        bool is_lost = state != CONNECTION_FREE && state != CONNECTION_CLOSING &&
-                       wire_keep(&exchange->wire, connection) < 0;
-        if (is_lost && state == CONNECTION_HELD)
-            abandon(exchange, connection);
-        else if (is_lost || state == CONNECTION_FREE) {
+        if (state == CONNECTION_FREE) {
             exchange_close(exchange, connection);
             return;
         }
@@ -436,9 +385,7 @@ static void pass_on(struct exchange *exchange, struct connection *connection,
 static void time_out(struct exchange *exchange, struct connection *connection, int status,
                      const char *reason)
 {
-    enum connection_state state = refuse(exchange, connection, status, reason);
-    if (state == CONNECTION_RUNNING)
-        state = drain(exchange, connection);
+    enum connection_state state = end_with(exchange, connection, status, reason);
     if (state == CONNECTION_FREE)
         exchange_close(exchange, connection);
     else
@@ -456,12 +403,14 @@ void exchange_expire(struct exchange *exchange, struct connection *connection,
         pass_on(exchange, connection, state);
     } else if (unread && workers_busy) {
         time_out(exchange, connection, 503, "every worker is busy: try again in a moment");
-    } else if (has_begun) {
-        time_out(exchange, connection, 408, "the request did not arrive in the time allowed");
-    } else if (unread) { /* a request came at the last moment, and a worker is waking for it */
+    } else if (unread) { /* it came at the last moment, and a worker is waking for it */
         atomic_store(&connection->deadline_ms, now_ms + UNREAD_MS);
         pass_on(exchange, connection, state);
+    } else if (has_begun) {
+        time_out(exchange, connection, 408, "the request did not arrive in the time allowed");
     } else {
+        if (state == CONNECTION_WRITING)
+            wire_drop_unread(connection);
         exchange_close(exchange, connection);
     }
 }
@@ -487,7 +436,7 @@ int exchange_accept(struct exchange *exchange, int listen_fd)
         exchange_close(exchange, connection);
         return 0;
     }
-    if (exchange->abyss || connection->refused)
+    if (exchange->answer.abyss || connection->refused)
         exchange_go_on(exchange, connection, false);
     else
         pass_on(exchange, connection, CONNECTION_IDLE);

@@ -8,6 +8,7 @@
 #define LOOKOUT_EXCHANGE_H
 
 #include "core/abyss.h"
+#include "core/budget.h"
 #include "core/connections.h"
 #include "core/timers.h"
 
@@ -21,7 +22,9 @@ struct exchange_shared {
     int epoll_fd;
     int wake_keeper_fd; /* an eventfd: written to when the keeper has to look at the timers */
     struct request_rules rules;
-    atomic_bool stopping; /* every response from now on is the connection's last */
+    struct budget buffered;  /* bytes that connections keep: of requests, and of responses */
+    atomic_bool stopping;    /* every response from now on is the connection's last */
+    _Atomic int64_t lost_ms; /* of log_is_news: a connection is lost that epoll does not take */
 };
 
 /*

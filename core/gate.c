@@ -81,19 +81,13 @@ static void wake_keeper(struct gate *gate)
 static bool accept_one(struct gate *gate, struct exchange *exchange, size_t listener)
 {
     int error = exchange_accept(exchange, gate->listeners->items[listener].fd);
-    switch (error) {
-    case 0:
-        return true;
-    case EMFILE:
-    case ENFILE:
-    case ENOBUFS:
-    case ENOMEM:
+    bool is_over = error == EAGAIN || error == EINTR || error == ECONNABORTED;
+    if (error != 0 && !is_over) {
+        /* Of descriptors, memory, a firewall's rules: whoever waits would be reported at once. */
         acceptor_pause(&gate->acceptor, error);
         wake_keeper(gate);
-        return false;
-    default: /* EAGAIN; or that connection's own trouble, such as ECONNABORTED */
-        return false;
     }
+    return error == 0;
 }
 
 /* Goes on with connections whose events, and not whose clients, have come. */
@@ -232,7 +226,7 @@ static int time_to_next(struct gate *gate, int64_t look_ms)
     if (next_ms == NO_DEADLINE)
         return -1;
     int64_t left_ms = next_ms - clock_monotonic_ms();
-    return left_ms < 0 ? 0 : left_ms > INT32_MAX ? INT32_MAX : (int)left_ms;
+    return left_ms < 0 ? 0 : (int)left_ms; /* no deadline is more than a day away */
 }
 
 static void await_work(struct gate *gate, int64_t look_ms)
@@ -324,6 +318,7 @@ struct gate *gate_new(const struct options *options, const struct house *house,
     gate->listeners = listeners;
     gate->shared.options = options;
     gate->shared.house = house;
+    gate->shared.buffered.max = (size_t)options->max_buffered;
     gate->shared.rules = (struct request_rules){
         .max_head = (size_t)options->max_head,
         .max_body = (size_t)options->max_body,

@@ -291,12 +291,10 @@ static bool judge_transfer_encoding(struct head *head)
     if (head->single[CONTENT_LENGTH].at != NULL)
         return reject(head, 400,
                       "Content-Length and Transfer-Encoding must not come in one request");
-    if (head->coded_after_chunked)
+    if (!head->chunked || head->coded_after_chunked)
         return reject(head, 400, "Transfer-Encoding must name chunked once, and last");
     if (head->other_transfer_coding)
         return reject(head, 501, "The only Transfer-Encoding known here is chunked");
-    if (!head->chunked)
-        return reject(head, 400, "Transfer-Encoding must be chunked, not empty");
     return true;
 }
 

@@ -95,20 +95,20 @@ static int set_modes(struct journal *journal, struct text *problem)
     return -1;
 }
 
+/* Ends at the first that fails: of the last one SQLite says what was wrong. */
 static int prepare(struct journal *journal)
 {
-    bool is_ready = true;
     for (enum event_class class = 0; class < EVENT_CLASSES; ++class)
         for (int i = 0; i < CLASS_STATEMENTS; i++) {
-            sqlite3_stmt *statement =
+            journal->statements[class][i] =
                 database_prepare(journal->database, class_statements[i], class);
-            journal->statements[class][i] = statement;
-            is_ready = is_ready && statement;
+            if (!journal->statements[class][i])
+                return -1;
         }
     sqlite3_prepare_v3(journal->database,
                        "UPDATE state SET value = ?1 WHERE name = 'reserved' AND value < ?1", -1,
                        SQLITE_PREPARE_PERSISTENT, &journal->reserve, NULL);
-    return is_ready && journal->reserve ? 0 : -1;
+    return journal->reserve ? 0 : -1;
 }
 
 /*
@@ -222,9 +222,8 @@ struct journal *journal_open(const struct journal_settings *settings)
                      ? open_in_memory(journal, &problem)
                      : open_file(journal, settings->path, &problem);
     if (result < 0) {
-        if (problem.length > 0)
-            log_error("cannot use the journal %s: %s; --journal FILE names another", settings->path,
-                      problem.bytes);
+        log_error("cannot use the journal %s: %s; --journal FILE names another", settings->path,
+                  problem.length > 0 ? problem.bytes : "memory ran out");
         journal_close(journal);
         journal = NULL;
     }

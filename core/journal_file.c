@@ -152,7 +152,7 @@ int journal_file_identify(struct journal_file *file, struct text *problem)
     const struct stat before = file->identity;
     if (lock(file, problem) < 0)
         return -1;
-    if (before.st_ino != 0 && journal_file_is_gone(file->path, &before))
+    if (journal_file_is_gone(file->path, &before))
         remove_leavings(file);
     /*
      * A file that is there is not opened: to close any descriptor of it is to drop all POSIX locks

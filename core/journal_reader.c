@@ -57,9 +57,10 @@ static int open_database(struct journal_reader *reader, struct text *problem)
             reader->database,
             "SELECT id, time, type, source, data FROM %s WHERE id > ?1 AND id <= ?2 ORDER BY id",
             class);
-        reader->pruned[class] =
-            database_prepare(reader->database, "SELECT value FROM state WHERE name = '%s'", class);
-        is_ready = reader->select[class] && reader->pruned[class];
+        if (reader->select[class]) /* else SQLite would forget what was wrong */
+            reader->pruned[class] = database_prepare(
+                reader->database, "SELECT value FROM state WHERE name = '%s'", class);
+        is_ready = reader->pruned[class];
     }
     if (is_ready)
         return 0;

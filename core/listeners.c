@@ -15,6 +15,13 @@
 /* Room for a host name (RFC 1035: 255 bytes) or address with scope. */
 #define HOST_SIZE 256
 
+/*
+ * What the kernel keeps, of an answer that is not read. By itself it takes megabytes for each
+ * client; then it is its memory that a thousand slow readers use up, and no deadline ends them,
+ * since all was sent.
+ */
+#define SEND_BUFFER 65536
+
 /* getaddrinfo would cut a larger number down to 16 bits. */
 static bool is_port(const char *text)
 {
@@ -66,7 +73,7 @@ static bool is_loopback(const struct sockaddr *address)
 /* A listening socket on the address, or -1 with errno set. */
 static int listen_on(const struct addrinfo *info)
 {
-    const int on = 1;
+    const int on = 1, send_buffer = SEND_BUFFER;
     int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
@@ -74,6 +81,7 @@ static int listen_on(const struct addrinfo *info)
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     /* Accepted sockets inherit it on Linux: a response goes out whole, so waiting gains nothing. */
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof(send_buffer)); /* inherited too */
     if (info->ai_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
     if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, SOMAXCONN) == 0)
@@ -145,7 +153,10 @@ static int add_listener(struct listeners *listeners, const char *address,
         return -1;
     }
     listeners->count++;
-    return name_listener(listener);
+    if (name_listener(listener) == 0)
+        return 0;
+    log_error("cannot listen on %s: its port cannot be found out: %s", address, strerror(errno));
+    return -1;
 }
 
 static int open_address(struct listeners *listeners, const char *address, bool allow_remote)

@@ -1,13 +1,14 @@
 /* Writes each message as one line to stderr, or counts it when stderr does not take it at once. */
 #include "core/log.h"
 
+#include "core/clock.h"
 #include "core/text.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
-#include <stdbool.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,12 @@
 
 /* Bytes of a line: PIPE_BUF, so that a pipe takes it unmixed with what others write (pipe(7)). */
 #define LINE_SIZE 4096
+
+/* More than a line ever takes while it is written: it needs no memory, as there may be none. */
+#define LINE_ROOM (LINE_SIZE + 128)
+
+/* What has not come for so long is news. */
+#define NEWS_MS 5000
 
 static const struct {
     const char *name;
@@ -75,7 +82,7 @@ static void add_escaped(struct text *line, const char *message)
     static const char cut[] = "…";
     size_t left = strlen(message);
 
-    while (left > 0 && !line->failed) {
+    while (left > 0) {
         size_t before = line->length;
         size_t used = text_escape(line, message, left, 1);
         if (line->length > LINE_SIZE - sizeof(cut)) { /* the NUL's place is for the newline */
@@ -86,6 +93,11 @@ static void add_escaped(struct text *line, const char *message)
         message += used;
         left -= used;
     }
+}
+
+static void start_line(struct text *line, char room[LINE_ROOM])
+{
+    *line = (struct text){.bytes = room, .capacity = LINE_ROOM}; /* never to be freed */
 }
 
 static void add_line(struct text *line, enum log_level level, const char *message)
@@ -136,41 +148,38 @@ static bool write_line(const struct text *line)
 /* Tells of the lines that were dropped. Holds the lock. */
 static void tell_dropped(void)
 {
-    char message[96];
+    char message[96], room[LINE_ROOM];
     struct text line;
 
     snprintf(message, sizeof(message), "%lu line%s not logged: stderr did not take %s",
              state.dropped, state.dropped == 1 ? " was" : "s were",
              state.dropped == 1 ? "it" : "them");
-    text_init(&line);
+    start_line(&line, room);
     if (state.torn)
         text_add(&line, "\n");
     add_line(&line, LOG_LEVEL_WARNING, message);
-    if (!line.failed && write_line(&line))
+    if (write_line(&line))
         state.dropped = 0;
-    text_free(&line);
 }
 
 __attribute__((format(printf, 2, 0))) static void log_message(enum log_level level,
                                                               const char *format, va_list arguments)
 {
-    char message[LINE_SIZE];
+    char message[LINE_SIZE], room[LINE_ROOM];
     struct text line;
     int caller_errno = errno;
 
     if (level > state.level || vsnprintf(message, sizeof(message), format, arguments) < 0)
         return;
-    text_init(&line);
+    start_line(&line, room);
     add_line(&line, level, message);
 
     pthread_mutex_lock(&state.lock);
     if (state.dropped > 0)
         tell_dropped();
-    if (state.dropped > 0 || line.failed || !write_line(&line))
+    if (state.dropped > 0 || !write_line(&line))
         state.dropped++;
     pthread_mutex_unlock(&state.lock);
-
-    text_free(&line);
     errno = caller_errno;
 }
 
@@ -201,6 +210,13 @@ void log_info(const char *format, ...)
 void log_debug(const char *format, ...)
 {
     LOG_MESSAGE(LOG_LEVEL_DEBUG, format);
+}
+
+bool log_is_news(_Atomic int64_t *last_ms)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    int64_t before_ms = atomic_exchange(last_ms, now_ms);
+    return before_ms == 0 || now_ms - before_ms > NEWS_MS;
 }
 
 noreturn void fatal(const char *format, ...)

@@ -8,6 +8,8 @@
 #ifndef LOOKOUT_LOG_H
 #define LOOKOUT_LOG_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdnoreturn.h>
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
@@ -22,6 +24,12 @@ void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Whether what comes again and again as long as it lasts is to be logged this time: it is when it
+ * has not come for 5 s. `last_ms`, 0 at first, is the caller's, one for each such thing.
+ */
+bool log_is_news(_Atomic int64_t *last_ms);
 
 /* Logs an error and ends the program with status 1. At start-up only. */
 noreturn void fatal(const char *format, ...) __attribute__((format(printf, 1, 2)));

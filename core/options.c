@@ -59,6 +59,9 @@ static const struct row {
     {HEADING, .help = "What it takes on (K and M are 1024 and 1048576 bytes):"},
     {COUNT, "threads", 0, "N", FIELD(threads), "1", "1024",
      .help = "How many methods run at once (default: twice the processors, at least 4)"},
+    {SIZE, "max-buffered", 0, "SIZE", FIELD(max_buffered), "1M", "65536M", "256M",
+     .help = "Memory for requests that are slow to arrive and answers that are slow to be read; of "
+             "each connection 16K are free"},
     {COUNT, "max-connections", 0, "N", FIELD(max_connections), "1", "1000000", "16384",
      .help = "Connections open at once; one more is told to come back later"},
     {SIZE, "max-body", 0, "SIZE", FIELD(max_body), "1K", "256M", "512K",

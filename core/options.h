@@ -22,6 +22,7 @@ struct options {
     long threads;                    /* workers: how many methods run at once */
     long max_connections;            /* open at once; past it 503 */
     long max_body;                   /* bytes of a request's body; past it 413 */
+    long max_buffered;               /* bytes that connections keep, all together; past it 503 */
     long max_head;                   /* bytes of a request's head; past it 431 */
     long keepalive_ms;               /* an idle connection is closed after this */
     long request_timeout_ms;         /* whole head, whole body, whole response: each within this */

@@ -89,6 +89,13 @@ static void set_problem(struct recorder *recorder, const char *problem)
     text_add(&recorder->problem, problem);
 }
 
+/* Why the latest failure was one, in words in any case. The lock is held. */
+static const char *problem_of(const struct recorder *recorder)
+{
+    bool is_known = recorder->problem.length > 0 && !recorder->problem.failed;
+    return is_known ? recorder->problem.bytes : NO_MEMORY;
+}
+
 /* Why the queue takes no more; NULL when it does. The lock is held. */
 static const char *queue_problem(struct recorder *recorder, const struct entry *entry)
 {
@@ -169,7 +176,7 @@ enum recording recorder_outcome(struct recorder *recorder, struct connection *ho
     } else if (holder->recording_failed) {
         outcome = RECORDING_FAILED;
         holder->recording_failed = false;
-        text_add(problem, recorder->problem.bytes ? recorder->problem.bytes : NO_MEMORY);
+        text_add(problem, problem_of(recorder));
     }
     pthread_mutex_unlock(&recorder->lock);
     return outcome;
@@ -182,10 +189,12 @@ static void write_gap(struct text *data, const struct losses *losses, const stru
     struct text reason;
     xmlrpc_env_init(&env);
     text_init(&reason);
-    text_escape(&reason, problem->bytes ? problem->bytes : "", problem->length, SIZE_MAX);
-    xmlrpc_value *value = xmlrpc_build_value(
-        &env, "{s:d,s:d,s:d,s:s}", "missed", (double)losses->missed, "faults",
-        (double)losses->faults, "since", losses->since, "reason", reason.bytes ? reason.bytes : "");
+    const char *why = problem->failed ? NO_MEMORY : problem->bytes;
+    text_escape(&reason, why, strlen(why), SIZE_MAX);
+    xmlrpc_value *value =
+        xmlrpc_build_value(&env, "{s:d,s:d,s:d,s:s}", "missed", (double)losses->missed, "faults",
+                           (double)losses->faults, "since", losses->since, "reason",
+                           reason.failed ? NO_MEMORY : reason.bytes);
     if (!env.fault_occurred) {
         data_write(&env, data, value);
         xmlrpc_DECREF(value);
@@ -262,7 +271,7 @@ static bool take_batch(struct recorder *recorder)
     if (must_tell(recorder)) {
         gap_id = recorder->next_id++; /* above those of the batch, and below all that come */
         recorder->told = recorder->losses;
-        text_append(&problem, recorder->problem.bytes, recorder->problem.length);
+        text_add(&problem, problem_of(recorder));
     }
     recorder->told_at_last = recorder->stopping;
     bool is_stopping = recorder->stopping;
@@ -317,11 +326,11 @@ static void forget_losses(struct recorder *recorder)
     recorder->losses.faults -= recorder->told.faults;
     recorder->losses.since = recorder->told.until; /* if there are more, they came after that */
     recorder->retry_ms = clock_monotonic_ms() + TELL_MS;
-    text_append(&why, recorder->problem.bytes, recorder->problem.length);
+    text_add(&why, problem_of(recorder));
     pthread_mutex_unlock(&recorder->lock);
     log_warn("events are recorded again: %" PRIu64 " were missed, and %" PRIu64
              " were refused with a fault, as %s",
-             recorder->told.missed, recorder->told.faults, why.bytes ? why.bytes : NO_MEMORY);
+             recorder->told.missed, recorder->told.faults, why.failed ? NO_MEMORY : why.bytes);
     text_free(&why);
 }
 
@@ -339,7 +348,7 @@ static void show(struct recorder *recorder)
 
 static void fail(struct recorder *recorder, const struct text *problem)
 {
-    const char *why = problem->bytes ? problem->bytes : NO_MEMORY;
+    const char *why = problem->length > 0 ? problem->bytes : NO_MEMORY;
     if (recorder->failures++ == 0)
         log_error("events cannot be recorded: %s; calls that need it get a fault meanwhile", why);
     pthread_mutex_lock(&recorder->lock);
@@ -397,7 +406,7 @@ static void prune(struct recorder *recorder)
     int more = journal_prune(recorder->parts.journal, &problem);
     if (more < 0)
         log_warn("old events cannot be removed from the journal: %s",
-                 problem.bytes ? problem.bytes : NO_MEMORY);
+                 problem.length > 0 ? problem.bytes : NO_MEMORY);
     else
         show(recorder); /* only the bounds have changed */
     recorder->next_prune_ms = clock_monotonic_ms() + (more == 1 ? 0 : PRUNE_MS);

@@ -355,14 +355,19 @@ static void explain_unreadable(xmlrpc_env *env)
         [XML_UNSUPPORTED_ENCODING] = {FAULT_UNSUPPORTED_ENCODING, "this cannot be read"},
         [XML_INVALID_CHARACTER] = {FAULT_INVALID_CHARACTER, "this cannot be read"},
         [XML_REFUSED] = {FAULT_INVALID_REQUEST, "this is refused"},
+        [XML_NO_MEMORY] = {FAULT_INTERNAL, "this cannot be read now"},
     };
     /* A document above the library's limit was not parsed: the verdict is on the one before. */
     bool parsed = env->fault_code != XMLRPC_LIMIT_EXCEEDED_ERROR;
     enum xml_verdict verdict = parsed ? xml_verdict() : XML_SOUND;
+    if (env->fault_code == XMLRPC_INTERNAL_ERROR) /* its parser's, or its own */
+        verdict = XML_NO_MEMORY;
     struct text text;
     text_init(&text);
     text_printf(&text, "%s: ", faults[verdict].what);
-    if (verdict == XML_SOUND)
+    if (verdict == XML_NO_MEMORY)
+        text_add(&text, "memory ran out");
+    else if (verdict == XML_SOUND)
         text_escape(&text, env->fault_string, strlen(env->fault_string), COMPLAINT_SHOWN);
     else
         text_add(&text, xml_complaint());
@@ -411,7 +416,8 @@ static void write_result(xmlrpc_env *env, xmlrpc_value *result, xmlrpc_mem_block
     const char *problem = response_problem(&writing, response, start);
     if (problem) {
         xmlrpc_mem_block_resize(env, response, start); /* shrinking, it cannot fail */
-        call_fault(env, FAULT_INTERNAL, "the method's result could not be expressed in XML-RPC: %s",
+        call_fault(env, FAULT_INTERNAL,
+                   "the call was carried out, but its result could not be expressed in XML-RPC: %s",
                    problem);
     }
     xmlrpc_env_clean(&writing);

@@ -87,7 +87,7 @@ void text_printf(struct text *text, const char *format, ...)
 
     if (!text->failed)
         text->length += (size_t)length;
-    else if (text->bytes != NULL)
+    else
         text->bytes[text->length] = '\0';
 }
 
@@ -317,8 +317,7 @@ void text_local_time(char out[TEXT_TIME_SIZE], double seconds)
     long long ms = llround(seconds * 1000);
     int part = (int)((ms % 1000 + 1000) % 1000);
     time_t whole = (time_t)((ms - part) / 1000);
-    if (localtime_r(&whole, &local) == NULL)
-        return;
+    localtime_r(&whole, &local);
     size_t length = strftime(out, TEXT_TIME_SIZE, "%Y-%m-%d %H:%M:%S", &local);
     snprintf(out + length, TEXT_TIME_SIZE - length, ".%03d", part);
 }

@@ -122,8 +122,9 @@ bool wire_is_broken(const struct connection *connection)
 
 bool wire_has_unread(const struct connection *connection)
 {
-    int unread = 0;
-    return ioctl(connection->fd, FIONREAD, &unread) == 0 && unread > 0;
+    int unread = 0; /* and so it stays where it cannot be asked for */
+    ioctl(connection->fd, FIONREAD, &unread);
+    return unread > 0;
 }
 
 enum sending wire_flush(struct connection *connection)
@@ -163,4 +164,10 @@ enum sending wire_send(struct wire *wire, struct connection *connection)
         return SENT;
     text_append(&connection->output, response->bytes + taken, response->length - taken);
     return connection->output.failed ? BROKEN : wire_flush(connection);
+}
+
+void wire_drop_unread(const struct connection *connection)
+{
+    const struct linger none = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
 }

@@ -65,4 +65,10 @@ int wire_hold(struct wire *wire, struct connection *connection);
 /* Sends what is left of the connection's output. */
 enum sending wire_flush(struct connection *connection);
 
+/*
+ * Has the close that follows be a reset: what was sent and not read is dropped by the kernel, which
+ * would keep it as long as the client reads a byte now and then.
+ */
+void wire_drop_unread(const struct connection *connection);
+
 #endif

@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <xmlrpc-c/base.h>
 #include <xmlrpc-c/util.h>
 
@@ -201,8 +200,6 @@ static void on_start(void *user_data, const XML_Char *name, const XML_Char **att
 {
     struct parser *parser = user_data;
 
-    if (parser->refused)
-        return;
     if (++parser->depth > limits.depth)
         refuse(parser, XML_REFUSED, "elements nested more than %u deep", limits.depth);
     else if (++parser->elements > limits.elements)
@@ -253,8 +250,7 @@ static void on_characters(void *user_data, const XML_Char *characters, int count
 
 static void draw_hash_salt(void)
 {
-    if (getrandom(&hash_salt, sizeof hash_salt, 0) != sizeof hash_salt)
-        hash_salt = 0; /* makes libexpat draw one for each parser */
+    arc4random_buf(&hash_salt, sizeof hash_salt);
 }
 
 /*
@@ -263,7 +259,7 @@ static void draw_hash_salt(void)
  */
 struct parser *xmlrpc_XML_ParserCreate(const char *encoding)
 {
-    last.verdict = XML_SOUND;
+    last.verdict = XML_NO_MEMORY; /* of a document whose parser cannot be made */
     last.complaint[0] = '\0';
 
     struct parser *parser = calloc(1, sizeof *parser);
@@ -271,6 +267,7 @@ struct parser *xmlrpc_XML_ParserCreate(const char *encoding)
         free(parser);
         return NULL;
     }
+    last.verdict = XML_SOUND;
     pthread_once(&hash_salt_drawn, draw_hash_salt);
     XML_SetHashSalt(parser->expat, hash_salt);
     XML_SetUserData(parser->expat, parser);
@@ -331,7 +328,7 @@ static void refuse_malformed(struct parser *parser, const char *bytes, size_t le
     size_t left = index < length ? length - index : 1;
 
     if (error == XML_ERROR_NO_MEMORY)
-        refuse(parser, XML_REFUSED, "memory ran out");
+        refuse(parser, XML_NO_MEMORY, "memory ran out");
     else if (is_alien(parser->encoding, at, left))
         refuse(parser, XML_INVALID_CHARACTER, "byte 0x%02x is no character of %s",
                (unsigned char)*at, encoding_names[parser->encoding]);
@@ -471,9 +468,10 @@ static bool refuses_infinity(void)
 /* libxmlrpc's parser exports an XML_SetHashSalt too, which would corrupt a parser of libexpat. */
 static bool hash_salt_is_libexpats(void)
 {
-    Dl_info salt, create;
-    return dladdr((void *)XML_SetHashSalt, &salt) && dladdr((void *)XML_ParserCreate, &create) &&
-           salt.dli_fbase == create.dli_fbase;
+    Dl_info salt, create; /* dladdr knows every function that was linked */
+    dladdr((void *)XML_SetHashSalt, &salt);
+    dladdr((void *)XML_ParserCreate, &create);
+    return salt.dli_fbase == create.dli_fbase;
 }
 
 const char *xml_parser_version(void)

@@ -19,6 +19,7 @@ enum xml_verdict {
     XML_UNSUPPORTED_ENCODING, /* neither UTF-8, US-ASCII nor ISO-8859-1 */
     XML_INVALID_CHARACTER,    /* bytes that are not characters of the encoding */
     XML_REFUSED, /* XML, but with a DOCTYPE, too deep, too large, or an unsound number */
+    XML_NO_MEMORY,
 };
 
 /* Limits of one document; constant while documents are parsed. */

@@ -277,7 +277,9 @@ static int64_t read_timeout_ms(xmlrpc_env *env, const struct call *call, xmlrpc_
     if (!env->fault_occurred && !(seconds >= 0 && seconds <= max))
         call_fault(env, FAULT_INVALID_PARAMS,
                    "\"timeout\" is from 0 to %g seconds (--max-wait); it was %g", max, seconds);
-    return env->fault_occurred ? 0 : llround(ceil(seconds * 1000));
+    if (env->fault_occurred || seconds <= 0)
+        return 0;
+    return llround(ceil(seconds * 1000)) + 1; /* the clock cuts off what is less than one */
 }
 
 /*

@@ -104,9 +104,11 @@ static xmlrpc_value *get_connections(xmlrpc_env *env, struct call *call, xmlrpc_
         call_fault(env, FAULT_INTERNAL, "memory ran out; a smaller \"limit\" takes less");
         return NULL;
     }
-    size_t count = connections_list(call->house->connections, after, views, (size_t)limit);
-    xmlrpc_value *list = call_array(env);
-    for (size_t i = 0; i < count && !env->fault_occurred; i++)
+    ssize_t count = connections_list(call->house->connections, after, views, (size_t)limit);
+    if (count < 0)
+        call_fault(env, FAULT_INTERNAL, "memory ran out");
+    xmlrpc_value *list = env->fault_occurred ? NULL : call_array(env);
+    for (ssize_t i = 0; i < count && !env->fault_occurred; i++)
         call_append(env, &list, view_value(env, &views[i]));
     free(views);
     return list;

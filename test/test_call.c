@@ -1,4 +1,4 @@
-/* Tests of core/call: the texts of faults, and arrays. */
+/* Tests of core/call: the texts of faults, arrays, and who may wait. */
 #include "core/call.h"
 
 #include <setjmp.h>
@@ -98,6 +98,17 @@ static void only_utf8_of_xmls_characters_can_be_answered(void **state)
     assert_false(call_can_answer("\0", 1));
 }
 
+/* A call of nobody's has nobody to wait; one that stops, or is one of many, does not wait. */
+static void only_a_clients_own_call_may_pause(void **state)
+{
+    (void)state;
+    struct connection *somebody = (struct connection *)&state; /* of which only its being matters */
+    assert_true(call_may_pause(&(struct call){.connection = somebody}));
+    assert_false(call_may_pause(&(struct call){0}));
+    assert_false(call_may_pause(&(struct call){.connection = somebody, .stopping = true}));
+    assert_false(call_may_pause(&(struct call){.connection = somebody, .within_multicall = true}));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -107,6 +118,7 @@ int main(void)
         cmocka_unit_test(an_array_is_released_when_an_item_fails),
         cmocka_unit_test(an_array_holds_what_was_appended_in_order),
         cmocka_unit_test(only_utf8_of_xmls_characters_can_be_answered),
+        cmocka_unit_test(only_a_clients_own_call_may_pause),
     };
     return cmocka_run_group_tests_name("call", tests, NULL, NULL);
 }

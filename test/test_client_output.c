@@ -71,9 +71,31 @@ static void every_type_is_readable(void **state)
         {"struct/{}", "{}\n"},
         {"array/(i/1,two,n/)", "[1, \"two\", nil]\n"},
         {"struct/{a:i/1,b:array/(x)}", "{a: 1, b: [\"x\"]}\n"},
+        {"struct/{a_b:i/1,c-d.e:i/2,f+g:i/3}", "{a_b: 1, c-d.e: 2, \"f+g\": 3}\n"},
         {"struct/{odd name:i/1,:i/2}", "{\"odd name\": 1, \"\": 2}\n"},
     };
     check(output_value, examples, LENGTH(examples));
+}
+
+/* The server sends none, and the client can write none; should one come, it has its name. */
+static void a_double_that_is_no_number_is_named(void **state)
+{
+    (void)state;
+    static const double values[] = {INFINITY, -INFINITY, NAN};
+    static const char *const names[] = {"inf\n", "-inf\n", "nan\n"};
+    struct text out = {0};
+
+    for (size_t i = 0; i < LENGTH(values); i++) {
+        xmlrpc_env env;
+        xmlrpc_env_init(&env);
+        xmlrpc_value *value = xmlrpc_double_new(&env, values[i]);
+        text_clear(&out);
+        output_value(&out, value);
+        assert_string_equal(out.bytes, names[i]);
+        xmlrpc_DECREF(value);
+        xmlrpc_env_clean(&env);
+    }
+    text_free(&out);
 }
 
 static void what_does_not_fit_a_line_takes_a_line_an_item(void **state)
@@ -81,6 +103,8 @@ static void what_does_not_fit_a_line_takes_a_line_an_item(void **state)
     (void)state;
     static const struct example examples[] = {
         {"array/(" A30 "," A30 "," A30 ")", "- \"" A30 "\"\n- \"" A30 "\"\n- \"" A30 "\"\n"},
+        {"struct/{" A30 A30 A30 ":struct/{}," A30 A30 A30 "b:array/(i/1)}",
+         A30 A30 A30 ": {}\n" A30 A30 A30 "b:\n  [1]\n"},
         {"struct/{a:" A30 ",b:" A30 ",c:array/(),d:array/(i/1,i/2)}",
          "a: \"" A30 "\"\nb: \"" A30 "\"\nc: []\nd: [1, 2]\n"},
         {"struct/{a:array/(" A30 "," A30 "," A30 ")}",
@@ -422,6 +446,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_type_is_readable),
+        cmocka_unit_test(a_double_that_is_no_number_is_named),
         cmocka_unit_test(what_does_not_fit_a_line_takes_a_line_an_item),
         cmocka_unit_test(a_line_is_filled_to_its_end),
         cmocka_unit_test(cells_of_a_table_are_short),

@@ -127,6 +127,22 @@ static void call(const char *server, unsigned timeout_ms, int count, struct remo
     text_free(&complaint);
 }
 
+/* As the README has them. */
+static void each_outcome_has_its_exit_status(void **state)
+{
+    (void)state;
+    static const enum exit_status statuses[] = {
+        [REMOTE_ANSWERED] = STATUS_DONE,           [REMOTE_FAULT] = STATUS_FAULT,
+        [REMOTE_INTERRUPTED] = STATUS_FAULT,       [REMOTE_UNSENDABLE] = STATUS_FAULT,
+        [REMOTE_REFUSED] = STATUS_UNREACHABLE,     [REMOTE_UNKNOWN_HOST] = STATUS_UNREACHABLE,
+        [REMOTE_UNREACHABLE] = STATUS_UNREACHABLE, [REMOTE_TIMEOUT] = STATUS_UNREACHABLE,
+        [REMOTE_CUT] = STATUS_UNREACHABLE,         [REMOTE_HTTP] = STATUS_UNREACHABLE,
+        [REMOTE_NOT_XMLRPC] = STATUS_UNREACHABLE,
+    };
+    for (size_t i = 0; i < LENGTH(statuses); i++)
+        assert_int_equal(explain_status((enum remote_outcome)i), statuses[i]);
+}
+
 static void calls_share_one_connection(void **state)
 {
     (void)state;
@@ -318,6 +334,7 @@ static void ctrl_c_ends_a_call_and_a_sleep(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_outcome_has_its_exit_status),
         cmocka_unit_test(calls_share_one_connection),
         cmocka_unit_test(a_fault_is_a_fault_whatever_it_says),
         cmocka_unit_test(an_http_status_is_told),

@@ -66,6 +66,7 @@ static void totals_remember_the_most_that_were_open(void **state)
     assert_int_equal(open, 1);
     assert_int_equal(max, 2);
     assert_int_equal(total, 3);
+    assert_null(connections_at(connections, connections_made(connections))); /* nor any beyond */
     connections_free(connections);
 }
 
@@ -224,8 +225,8 @@ static void a_list_made_meanwhile_shows_whole_lives_only(void **state)
     assert_int_equal(pthread_create(&thread, NULL, open_and_close, &churn), 0);
     while (!atomic_load(&churn.ended)) {
         struct connection_view views[4];
-        size_t count = connections_list(churn.connections, 0, views, 4);
-        for (size_t i = 0; i < count; i++) {
+        ssize_t count = connections_list(churn.connections, 0, views, 4);
+        for (ssize_t i = 0; i < count; i++) {
             assert_true(views[i].id > 0);
             assert_string_equal(views[i].peer, "127.0.0.1:53212");
             assert_true(views[i].since > 1e9);

@@ -48,16 +48,20 @@ static xmlrpc_value *repeated(const char *string, size_t times)
     return value;
 }
 
-static xmlrpc_value *date(unsigned year, unsigned month, unsigned day, unsigned hour,
-                          unsigned microsecond)
+static xmlrpc_value *moment(xmlrpc_datetime parts)
 {
     xmlrpc_env env;
     xmlrpc_env_init(&env);
-    xmlrpc_datetime parts = {year, month, day, hour, 30, 5, microsecond};
     xmlrpc_value *value = xmlrpc_datetime_new(&env, parts);
     assert_false(env.fault_occurred);
     xmlrpc_env_clean(&env);
     return value;
+}
+
+static xmlrpc_value *date(unsigned year, unsigned month, unsigned day, unsigned hour,
+                          unsigned microsecond)
+{
+    return moment((xmlrpc_datetime){year, month, day, hour, 30, 5, microsecond});
 }
 
 /* --- strings --- */
@@ -172,6 +176,12 @@ static void a_date_that_does_not_exist_is_not_made_another(void **state)
                      "dateTime 2026-00-01T10:30:05 is no date of the calendar");
     assert_described(date(2026, 1, 1, 25, 0),
                      "dateTime 2026-01-01T25:30:05 is no date of the calendar");
+    assert_described(moment((xmlrpc_datetime){2026, 1, 1, 10, 60, 0, 0}),
+                     "dateTime 2026-01-01T10:60:00 is no date of the calendar");
+    assert_described(moment((xmlrpc_datetime){2026, 1, 1, 10, 59, 60, 0}),
+                     "dateTime 2026-01-01T10:59:60 is no date of the calendar");
+    assert_described(date(2026, 1, 31, 25, 0),
+                     "dateTime 2026-01-31T25:30:05 is no date of the calendar");
 }
 
 static void base64_is_shown_as_text_when_it_is_text(void **state)
@@ -179,6 +189,7 @@ static void base64_is_shown_as_text_when_it_is_text(void **state)
     (void)state;
     assert_described(build("6", "Hi\n", (size_t)3), "base64 \"Hi\\n\" 3 bytes");
     assert_described(build("6", "", (size_t)0), "base64 \"\" 0 bytes");
+    assert_described(build("6", "a\tb\r\n", (size_t)5), "base64 \"a\\tb\\r\\n\" 5 bytes");
 }
 
 static void other_base64_is_shown_in_hexadecimal_and_cut(void **state)
@@ -189,6 +200,8 @@ static void other_base64_is_shown_in_hexadecimal_and_cut(void **state)
                            "A",
                            (size_t)3),
                      "base64 00 ff 41 3 bytes");
+    assert_described(build("6", "\x7f", (size_t)1), "base64 7f 1 byte");
+    assert_described(build("6", "\x1b", (size_t)1), "base64 1b 1 byte");
     static const char zeros[1024];
     assert_described(build("6", zeros, sizeof zeros),
                      "base64 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "

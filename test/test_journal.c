@@ -62,7 +62,9 @@ static void remove_folder(const char *folder)
 static int set_up(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof(*fixture));
-    strcpy(fixture->folder, "/tmp/lookout-journal-XXXXXX");
+    const char *scratch = getenv("TMPDIR");
+    snprintf(fixture->folder, sizeof(fixture->folder), "%s/lookout-journal-XXXXXX",
+             scratch ? scratch : "/tmp");
     if (!mkdtemp(fixture->folder))
         return -1;
     snprintf(fixture->path, NAME_SIZE, "%s/journal.db", fixture->folder);

@@ -301,6 +301,46 @@ static void another_stream_than_the_journals_is_plain(void **state)
     assert_shown("lookout: warning: w\nlookout: warning: w\n");
 }
 
+static void a_stream_that_is_none_is_plain(void **state)
+{
+    (void)state;
+    static const char *const streams[] = {"", "7", "a:b", ":"};
+
+    capture_pipe();
+    for (size_t i = 0; i < LENGTH(streams); i++) {
+        setenv("JOURNAL_STREAM", streams[i], 1);
+        log_warn("w");
+        assert_shown("lookout: warning: w\n");
+    }
+    unsetenv("JOURNAL_STREAM");
+}
+
+/* In the C locale there is no euro sign. What cannot be written costs that line alone. */
+static void a_line_that_cannot_be_written_is_left_out(void **state)
+{
+    (void)state;
+    capture_pipe();
+    log_warn("%ls", L"\x20ac");
+    log_warn("after");
+    assert_shown("lookout: warning: after\n");
+}
+
+static void lines_without_a_stderr_are_counted(void **state)
+{
+    (void)state;
+    capture_pipe();
+    int writer = dup(STDERR_FILENO);
+    close(STDERR_FILENO);
+    setenv("JOURNAL_STREAM", "1:2", 1);
+    log_warn("lost");
+    unsetenv("JOURNAL_STREAM");
+    assert_int_equal(dup2(writer, STDERR_FILENO), STDERR_FILENO);
+    close(writer);
+    log_warn("after");
+    assert_shown("lookout: warning: 1 line was not logged: stderr did not take it\n"
+                 "lookout: warning: after\n");
+}
+
 static void a_file_is_appended_to_where_it_was(void **state)
 {
     (void)state;
@@ -485,6 +525,17 @@ static void lines_of_many_threads_do_not_mix(void **state)
     assert_int_equal(dropped, 0);
 }
 
+static void what_comes_again_at_once_is_no_news(void **state)
+{
+    (void)state;
+    _Atomic int64_t one = 0, other = 0;
+    assert_true(log_is_news(&one));
+    assert_false(log_is_news(&one));
+    assert_true(log_is_news(&other));
+    one -= 6000; /* ms: as if it had come so long ago */
+    assert_true(log_is_news(&one));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -504,9 +555,13 @@ int main(void)
         TEST(a_full_socket_drops_lines_and_counts_them),
         TEST(a_full_terminal_loses_no_line_in_silence),
         TEST(one_dropped_line_is_told_in_the_singular),
+        TEST(a_stream_that_is_none_is_plain),
+        TEST(a_line_that_cannot_be_written_is_left_out),
+        TEST(lines_without_a_stderr_are_counted),
         TEST(a_closed_reader_is_survived),
         TEST(logging_leaves_no_descriptor_open),
         TEST(lines_of_many_threads_do_not_mix),
+        TEST(what_comes_again_at_once_is_no_news),
     };
     signal(SIGPIPE, SIG_IGN); /* as the server does */
     unsetenv("NO_COLOR");

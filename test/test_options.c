@@ -103,6 +103,8 @@ static const struct number {
      "a whole number from 1 to 1024"},
     {"--max-connections", FIELD(max_connections), 16384, "1", 1, "0", "1000000", 1000000, "1000001",
      "a whole number from 1 to 1000000"},
+    {"--max-buffered", FIELD(max_buffered), 256 << 20, "1M", 1 << 20, "1023K", "65536M", 1L << 36,
+     "65537M", "a size from 1M to 65536M"},
     {"--max-body", FIELD(max_body), 512 * 1024, "1K", 1024, "1023", "256M", 256 * 1024 * 1024,
      "268435457", "a size from 1K to 256M"},
     {"--max-head", FIELD(max_head), 8 * 1024, "256", 256, "255", "1M", 1024 * 1024, "1025K",

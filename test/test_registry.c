@@ -65,6 +65,23 @@ static xmlrpc_value *misread(xmlrpc_env *env, struct call *call, xmlrpc_value *p
     return env->fault_occurred ? NULL : xmlrpc_int_new(env, number);
 }
 
+/* Reads a parameter that it may not have been given. */
+static xmlrpc_value *reach(xmlrpc_env *env, struct call *call, xmlrpc_value *params)
+{
+    (void)call;
+    xmlrpc_value *value = NULL;
+    xmlrpc_array_read_item(env, params, 1, &value);
+    return value;
+}
+
+/* Sets a fault with a code that is of nobody but itself. */
+static xmlrpc_value *refuse_with_42(xmlrpc_env *env, struct call *call, xmlrpc_value *params)
+{
+    (void)call, (void)params;
+    xmlrpc_env_set_fault(env, 42, "out of bread");
+    return NULL;
+}
+
 static xmlrpc_value *infinity(xmlrpc_env *env, struct call *call, xmlrpc_value *params)
 {
     (void)call, (void)params;
@@ -92,6 +109,8 @@ static const struct method methods[] = {
     {"fault.own", refuse, "int", "Sets a fault of its own."},
     {"fault.both", fail_with_a_value, "int", "Sets a fault, and returns a bad pointer."},
     {"fault.misread", misread, "int,any", "Reads an int."},
+    {"fault.reach", reach, NULL, "Returns its second parameter."},
+    {"fault.42", refuse_with_42, "int", "Sets a fault with a code of its own."},
     {"fault.infinity", infinity, "array", "Returns what XML-RPC has no form for."},
     {"fault.bell", bell, "string", "Returns what XML has no form for."},
     {"fault.latin1", not_utf8, "string", "Returns what is no UTF-8."},
@@ -286,13 +305,17 @@ static void the_librarys_fault_codes_become_the_houses(void **state)
 {
     assert_int_result(invoke(*state, "fault.misread", PARAM("<int>5</int>")), 5);
     assert_fault_starts(invoke(*state, "fault.misread", PARAM("a")), FAULT_INVALID_PARAMS, "");
+    assert_int_result(invoke(*state, "fault.reach", PARAM("a") PARAM("<int>5</int>")), 5);
+    assert_fault_starts(invoke(*state, "fault.reach", PARAM("a")), FAULT_INVALID_PARAMS, "");
     assert_fault_starts(invoke(*state, "fault.latin1", ""), FAULT_INTERNAL, "");
+    assert_fault(invoke(*state, "fault.42", ""), 42, "out of bread");
 }
 
 static void a_result_that_is_infinite_is_an_internal_error(void **state)
 {
     assert_fault_starts(invoke(*state, "fault.infinity", ""), FAULT_INTERNAL,
-                        "the method's result could not be expressed in XML-RPC: ");
+                        "the call was carried out, but its result could not be expressed in "
+                        "XML-RPC: ");
 }
 
 static void a_result_that_xml_cannot_carry_is_an_internal_error(void **state)

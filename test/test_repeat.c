@@ -97,6 +97,26 @@ static void an_old_response_is_not_given(void **state)
     assert_false(serves(fixture, BODY, 7));
 }
 
+/* What is too large to be kept does not take the place of what is. */
+static void only_small_ones_are_kept(void **state)
+{
+    struct fixture *fixture = *state;
+    struct call call = {.alike = {.version = 8, .from = 10, .below = 20}, .times = &fixture->times};
+    struct text large;
+    text_init(&large);
+    while (large.length <= 64 * 1024)
+        text_add(&large, "x");
+    struct text response = {.bytes = large.bytes, .length = large.length};
+    repeat_keep(&fixture->repeat, &call, BODY, strlen(BODY), &response);
+    repeat_keep(&fixture->repeat, &call, large.bytes, large.length, &fixture->repeat.response);
+    assert_true(serves(fixture, BODY, 7));
+    response.length--; /* 64 KiB */
+    repeat_keep(&fixture->repeat, &call, BODY, strlen(BODY), &response);
+    assert_true(serves(fixture, BODY, 8));
+    assert_int_equal(fixture->repeat.response.length, 64 * 1024);
+    text_free(&large);
+}
+
 static void an_empty_one_serves_nobody(void **state)
 {
     struct fixture *fixture = *state;
@@ -116,6 +136,7 @@ int main(void)
         TEST(who_had_looked_less_far_or_further_is_not),
         TEST(who_has_missed_something_is_not),
         TEST(an_old_response_is_not_given),
+        TEST(only_small_ones_are_kept),
         TEST(an_empty_one_serves_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,6 +82,8 @@ static void an_impossible_size_is_remembered_as_failure_until_cleared(void **sta
     struct text text;
     text_init(&text);
     text_add(&text, "kept");
+    assert_int_equal(text_reserve(&text, SIZE_MAX / 2), -1); /* its double would overflow */
+    text.failed = false;
     assert_int_equal(text_reserve(&text, SIZE_MAX - 2), -1);
     assert_true(text.failed);
     text_add(&text, " not added");
@@ -93,6 +95,20 @@ static void an_impossible_size_is_remembered_as_failure_until_cleared(void **sta
     text_add(&text, "again");
     assert_false(text.failed);
     assert_string_equal(text.bytes, "again");
+    text_free(&text);
+}
+
+/* In the C locale there is no euro sign. */
+static void what_cannot_be_printed_leaves_the_text_as_it_was(void **state)
+{
+    (void)state;
+    struct text text;
+    text_init(&text);
+    text_add(&text, "kept");
+    text_printf(&text, "more %ls", L"\x20ac");
+    assert_true(text.failed);
+    assert_string_equal(text.bytes, "kept");
+    assert_int_equal(text.length, 4);
     text_free(&text);
 }
 
@@ -512,6 +528,7 @@ int main(void)
         cmocka_unit_test(printf_fits_at_every_length),
         cmocka_unit_test(clearing_keeps_the_memory),
         cmocka_unit_test(an_impossible_size_is_remembered_as_failure_until_cleared),
+        cmocka_unit_test(what_cannot_be_printed_leaves_the_text_as_it_was),
         cmocka_unit_test(reserved_room_is_used_without_moving),
         cmocka_unit_test(every_character_of_unicode_is_decoded),
         cmocka_unit_test(no_malformed_sequence_is_decoded),

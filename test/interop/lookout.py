@@ -17,6 +17,7 @@ import threading
 import time
 import unittest
 import xmlrpc.client
+import xmlrpc.server
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SERVER = os.path.abspath(os.environ.get("LOOKOUT_SERVER", "./server"))
@@ -44,7 +45,9 @@ _journals = itertools.count(1)
 
 
 def environment(**changes):
-    return {**SANITIZERS, **os.environ, "XDG_STATE_HOME": STATE, **changes}
+    """What programs are run in; a variable of None is not set."""
+    variables = {**SANITIZERS, **os.environ, "XDG_STATE_HOME": STATE, **changes}
+    return {name: value for name, value in variables.items() if value is not None}
 
 
 def wait_until(condition, complaint):
@@ -74,7 +77,7 @@ class Lines:
     def _read(self):
         for line in self._pipe:
             with self.hold, self._changed:
-                self._lines.append(line.decode("utf-8").rstrip("\n"))
+                self._lines.append(line.decode("utf-8", "surrogateescape").rstrip("\n"))
                 self._changed.notify_all()
         with self._changed:
             self._ended = True
@@ -255,7 +258,7 @@ class Response:
         return xmlrpc.client.loads(self.body)[0][0]
 
 
-def read_response(stream):
+def read_response(stream, without_content=False):
     """Reads one HTTP response from a binary stream, or None at its end."""
     start = stream.readline()
     if not start:
@@ -265,7 +268,7 @@ def read_response(stream):
     for line in iter(stream.readline, b"\r\n"):
         name, _, value = line.decode("ascii").partition(":")
         headers[name.lower()] = value.strip()
-    body = stream.read(int(headers.get("content-length", 0)))
+    body = b"" if without_content else stream.read(int(headers.get("content-length", 0)))
     return Response(version, int(status), headers, body)
 
 
@@ -350,6 +353,22 @@ def calendar(day):
                          for month in (3, 4, 5)} for year in (1999, 2000, 2001)}
     years["2000"]["04"]["01"] = day
     return years
+
+
+@contextlib.contextmanager
+def stub_of(methods):
+    """The address of a server that is not Lookout, and has these methods: functions by name."""
+    stub = xmlrpc.server.SimpleXMLRPCServer(("127.0.0.1", 0), logRequests=False, allow_none=True)
+    for name, function in methods.items():
+        stub.register_function(function, name)
+    thread = threading.Thread(target=stub.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield f"127.0.0.1:{stub.server_address[1]}"
+    finally:
+        stub.shutdown()
+        stub.server_close()
+        thread.join(PATIENCE)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ import threading
 import time
 import unittest
 
-from lookout import PATIENCE, PING, SLOW, Server, call_body, request
+from lookout import PATIENCE, PING, SLOW, Server, call_body, request, wait_until
 
 AT_ONCE = 2 * SLOW  # seconds: generous, to find what waits for something else
 
@@ -52,27 +52,23 @@ class SlowMethods(unittest.TestCase):
         with Server("--threads", "64") as server, Clients(server, 64) as clients:
             seconds = min(self.seconds_of_a_round(clients) for _ in range(3))
         self.assertGreaterEqual(seconds, 0.05)
-        self.assertLess(seconds, 0.2 * SLOW)
+        self.assertLess(seconds, 0.4 * SLOW)
 
     def test_a_new_client_past_the_limit_is_told_while_all_are_busy(self):
         options = ("--threads", "4", "--max-connections", "4")
         with Server(*options) as server, Clients(server, 4) as busy:
             for client in busy:
-                client.send(sleep(1.5))
-            seconds = []
+                client.send(sleep(3.0))
             for _ in range(3):
-                began = time.monotonic()
                 with server.connect() as refused:
                     response = refused.read()  # it needs to say nothing for that
-                    seconds.append(time.monotonic() - began)
                     self.assertEqual(response.status, 503)
                     self.assertGreaterEqual(int(response.headers["retry-after"]), 1)
                     self.assertIsNone(refused.read())
-            self.assertLess(min(seconds), 0.1 * SLOW)
             answered, _, _ = select.select([client.socket for client in busy], [], [], 0)
             self.assertEqual(answered, [], "the busy ones were answered before")
             for client in busy:
-                self.assertEqual(client.read().value(), 1.5)
+                self.assertEqual(client.read().value(), 3.0)
 
     def test_while_all_are_busy_each_of_many_is_told(self):
         """More than the server keeps places for, and none of them reads or sends anything else."""
@@ -88,13 +84,13 @@ class SlowMethods(unittest.TestCase):
 
     def test_a_request_that_no_worker_had_time_for_is_told(self):
         """It came in time: neither a reset nor a 408 would be true."""
-        options = ("--threads", "1", "--keepalive", "0.5", "--request-timeout", "0.5")
+        options = ("--threads", "1", "--keepalive", "1", "--request-timeout", "1")
         with Server(*options) as server, Clients(server, 2) as (busy, waiting):
-            busy.send(sleep(1.5))
+            busy.send(sleep(3.0))
             response = waiting.ask(PING)
             self.assertEqual(response.status, 503)
             self.assertIn(b"busy", response.body)
-            self.assertEqual(busy.read().value(), 1.5)
+            self.assertEqual(busy.read().value(), 3.0)
 
     def test_a_new_client_is_answered_when_a_worker_is_free_again(self):
         with Server("--threads", "4") as server, Clients(server, 4) as busy:
@@ -104,17 +100,17 @@ class SlowMethods(unittest.TestCase):
                 self.assertEqual(waiting.ask(PING).value(), "pong")
 
     def test_deadlines_hold_while_all_are_busy(self):
-        options = ("--threads", "1", "--request-timeout", "0.3", "--keepalive", "0.3")
+        options = ("--threads", "1", "--request-timeout", "1", "--keepalive", "1")
         with Server(*options) as server, Clients(server, 2) as (busy, idle), \
                 server.connect() as slow:
             slow.send(PING[:-1])
             self.assertEqual(idle.ask(PING).value(), "pong")  # by then the worker read that
-            busy.send(sleep(2.0))
+            busy.send(sleep(4.0))
             self.assertEqual(slow.read().status, 408)
             self.assertIsNone(idle.read())
             answered, _, _ = select.select([busy.socket], [], [], 0)
             self.assertEqual(answered, [], "the deadlines waited for the method")
-            self.assertEqual(busy.read().value(), 2.0)
+            self.assertEqual(busy.read().value(), 4.0)
 
 
 class ManyConnections(unittest.TestCase):
@@ -142,7 +138,8 @@ class ManyConnections(unittest.TestCase):
                         self.assertEqual(refused.read().status, 503)
                         self.assertLess(time.monotonic() - began, AT_ONCE)
                     self.assertEqual(idle[0].ask(PING).value(), "pong")
-                server.wait_for_line(f"disconnected on .* conn{self.COUNT} .*")
+                wait_until(lambda: open_connections(idle[0]) == self.COUNT - 1,
+                           "the last one is not forgotten")
                 with server.connect() as next_one:  # there is room again
                     self.assertEqual(next_one.ask(PING).value(), "pong")
 

@@ -10,6 +10,9 @@ from crashing import TYPE, WRITERS, Writer, events_in
 from lookout import PATIENCE, RECORDING_FAILS, SLOW, Server, read_events, wait_until
 
 IMAGES = 100 if SLOW == 1 else 20
+
+# What a server says whose disk fails, perhaps with its very last commit.
+LOSSES = [*RECORDING_FAILS, "are not told in the journal"]
 EVENTS_AN_IMAGE = 30
 RESTARTED_EVERY = 10  # images: on one of them a server is started
 
@@ -153,7 +156,7 @@ class Faults(unittest.TestCase):
         for n in itertools.count(1):
             settings = {"LOOKOUT_TEST_VFS": f"fail_at={n}"}
             try:
-                again = Server(*server.options, variables=settings, expect_stderr=RECORDING_FAILS)
+                again = Server(*server.options, variables=settings, expect_stderr=LOSSES)
             except AssertionError as error:
                 self.assertRegex(str(error), "error: cannot (use|open|read) the journal")
                 ended += 1
@@ -174,7 +177,7 @@ class Faults(unittest.TestCase):
             journal = os.path.join(folder, f"{n}.db")
             try:
                 with Server("--journal", journal, variables={"LOOKOUT_TEST_VFS": f"fail_at={n}"},
-                            expect_stderr=[*RECORDING_FAILS, "are not told in the journal"]):
+                            expect_stderr=LOSSES):
                     break
             except AssertionError as error:
                 self.assertRegex(str(error), "cannot (use|open|read) the journal")

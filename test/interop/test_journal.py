@@ -1,5 +1,6 @@
 """The journal's file: where it is, who may have it, what it keeps, and what becomes of it."""
 import contextlib
+import fcntl
 import glob
 import os
 import re
@@ -49,24 +50,41 @@ class Starting(unittest.TestCase):
         self.assert_refused("longer than", "--journal", path)
         self.assertEqual(os.listdir(folder), [])
 
+    def test_a_link_to_a_path_that_is_too_long(self):
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        long = folder + "/" + "/".join(["x" * 100] * 5)
+        os.makedirs(os.path.dirname(long))
+        os.symlink(long, f"{folder}/link")
+        self.assert_refused("longer than", "--journal", f"{folder}/link")
+
+    def test_a_lock_of_nobody_knows_whom(self):
+        """Its file names no process: whoever has it may be about to."""
+        path = os.path.join(self.enterContext(tempfile.TemporaryDirectory()), "journal.db")
+        with open(path + "-lock", "w", encoding="ascii") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            self.assert_refused(r"in use by process \?", "--journal", path)
+
     def test_files_that_are_no_journal_are_left_alone(self):
         folder = self.enterContext(tempfile.TemporaryDirectory())
-        text, other, later = (os.path.join(folder, name) for name in ("text", "other", "later"))
+        text, short, other, later = (os.path.join(folder, name)
+                                     for name in ("text", "short", "other", "later"))
         with open(text, "w", encoding="ascii") as file:
             file.write("this is not a database\n" * 1000)
+        with open(short, "w", encoding="ascii") as file:
+            file.write("SQLite format")  # shorter than what every database begins with
         for path, version in ((other, 0), (later, 99)):
             with contextlib.closing(sqlite3.connect(path)) as database:
                 if version:  # as far as that tells
                     database.execute("PRAGMA application_id = 1280266059")
                     database.execute(f"PRAGMA user_version = {version}")
                 database.execute("CREATE TABLE events (mine)")
-        for path, why in ((text, "not a|no journal|damaged"), (other, "no journal|not a"),
+        for path, why in ((text, "not a|no journal|damaged"), (short, "not a|damaged"), (other, "no journal|not a"),
                           (later, "later|newer")):
             with self.subTest(path=path):
                 with open(path, "rb") as file:
                     before = file.read()
                 self.assert_refused(f"{path}.*({why})", "--journal", path)
-                self.assertFalse(path == text and os.path.exists(path + "-lock"))
+                self.assertFalse(path in (text, short) and os.path.exists(path + "-lock"))
                 with open(path, "rb") as file:
                     self.assertEqual(file.read(), before)
 
@@ -83,14 +101,16 @@ class Starting(unittest.TestCase):
             self.assert_refused(f"{path}.*[Rr]ead-only", "--journal", path)
 
     def test_without_a_home_it_must_be_told(self):
-        for home in ("", "relative"):
+        for home in (None, "", "relative"):
             self.assert_refused("--journal", HOME=home, XDG_STATE_HOME=home)
 
     def test_its_own_place_is_private(self):
         folder = self.enterContext(tempfile.TemporaryDirectory())
         for variables, place in (({"XDG_STATE_HOME": f"{folder}/state"}, "state/lookout"),
                                  ({"HOME": f"{folder}/home", "XDG_STATE_HOME": ""},
-                                  "home/.local/state/lookout")):
+                                  "home/.local/state/lookout"),
+                                 ({"HOME": f"{folder}/own", "XDG_STATE_HOME": None},
+                                  "own/.local/state/lookout")):
             with self.subTest(place=place):
                 process = subprocess.Popen([SERVER, "--listen", "127.0.0.1:0"],
                                            stdout=subprocess.PIPE, text=True,

@@ -1,12 +1,15 @@
 """That each limit on the command line is the one that holds, and that what it ends is over."""
+import errno
 import resource
+import select
 import signal
+import socket
 import threading
 import time
 import unittest
 import xmlrpc.client
 
-from lookout import PATIENCE, PING, Server, call_body, request
+from lookout import PATIENCE, PING, Server, call_body, request, wait_until
 
 
 def nested(arrays):
@@ -40,6 +43,54 @@ class Xml(unittest.TestCase):
         self.assert_limited(("--max-elements", "23"), body(10), body(11))
 
 
+class Buffers(unittest.TestCase):
+    """What connections keep all together, of requests and of answers."""
+    ECHO = request(call_body("test.echo", "x" * 300_000))
+    OPTIONS = ("--max-buffered", "1M", "--request-timeout", "3600")  # so three fit, and four do not
+
+    def test_requests_that_are_slow_to_arrive(self):
+        with Server(*self.OPTIONS) as server:
+            for _ in range(3):  # as much is free again each time
+                slow = [server.connect() for _ in range(4)]
+                for client in slow:
+                    client.send(self.ECHO[:-1])
+                # Others than the first may come to grief before that has given up.
+                self.await_refusal(slow)
+                for client in slow:
+                    client.send(self.ECHO[-1:])
+                answers = [client.read() for client in slow]
+                refusals = [answer.body for answer in answers if answer.status == 503]
+                self.assertIn(len(refusals), (1, 2, 3))
+                self.assertIn(b"--max-buffered", refusals[0])
+                self.assertEqual([answer.status for answer in answers].count(200),
+                                 4 - len(refusals))
+                for client in slow:
+                    client.close()
+
+    def await_refusal(self, clients):
+        readable, _, _ = select.select([client.socket for client in clients], [], [], PATIENCE)
+        self.assertTrue(readable)
+
+    def test_answers_that_are_slow_to_be_read(self):
+        def deaf(server):
+            client = socket.socket()
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+            client.connect((server.host, server.port))
+            client.sendall(self.ECHO)
+            return self.enterContext(client)
+
+        with Server(*self.OPTIONS) as server, server.proxy() as proxy:
+            clients = [deaf(server) for _ in range(40)]
+            wait_until(lambda: proxy.monitor.getStatus()["connections"]["open"] < 20,
+                       "more is buffered than may be")
+            self.assertGreater(proxy.monitor.getStatus()["connections"]["open"], 1)
+            for client in clients:
+                client.close()
+            wait_until(lambda: proxy.monitor.getStatus()["connections"]["open"] == 1,
+                       "they are not let go")
+            self.assertEqual(proxy.test.echo("x" * 300_000), "x" * 300_000)
+
+
 class Endings(unittest.TestCase):
     def test_a_refused_client_that_stays_is_let_go(self):
         """It is given time to read the answer, and no more."""
@@ -62,6 +113,21 @@ class Endings(unittest.TestCase):
             deadline = time.monotonic() + PATIENCE
             while proxy.monitor.getStatus()["connections"]["open"] > 1:
                 self.assertLess(time.monotonic(), deadline)
+
+    def test_an_answer_that_is_hardly_read_has_its_time(self):
+        """One answer: the kernel must not take it all for who reads a byte now and then."""
+        with Server("--request-timeout", "0.5") as server, socket.socket() as slow:
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+            slow.settimeout(PATIENCE)
+            slow.connect((server.host, server.port))
+            slow.sendall(request(call_body("test.echo", "x" * 300_000)))
+            began = time.monotonic()
+            # What was received before the reset can be read after it, so it is asked for.
+            while slow.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != errno.ECONNRESET:
+                self.assertLess(time.monotonic() - began, PATIENCE)
+                self.assertEqual(len(slow.recv(1)), 1)
+                time.sleep(0.05)
+            self.assertGreater(time.monotonic() - began, 0.5)
 
     def send_until_cut(self, client):
         try:

@@ -44,6 +44,8 @@ class Validator1(PythonTest):
 
     def test_array_of_structs_whose_sum_is_no_int(self):
         self.assert_fault(-32500, "4294967294", self.validator1.arrayOfStructsTest, [STOOGES] * 2)
+        self.assert_fault(-32500, "-2147483649", self.validator1.arrayOfStructsTest,
+                          [{"curly": -2**31}, {"curly": -1}])
 
     def test_array_of_structs_with_a_wrong_item(self):
         self.assert_fault(-32602, "item 2 .*struct", self.validator1.arrayOfStructsTest,
@@ -51,7 +53,7 @@ class Validator1(PythonTest):
         self.assert_fault(-32602, 'item 1 .*"curly"', self.validator1.arrayOfStructsTest,
                           [{"moe": 1}])
         self.assert_fault(-32602, '"curly" of item 1 .* int', self.validator1.arrayOfStructsTest,
-                          [{"curly": "1"}])
+                          [{"curly": "1"}, STOOGES])
 
     def test_count_the_entities(self):
         text = "".join(self.random.choice("<>&'\"ab ü😀") for _ in range(1000))
@@ -86,6 +88,7 @@ class Validator1(PythonTest):
         self.assertEqual(self.validator1.moderateSizeArrayCheck(["ab"]), "abab")
         self.assert_fault(-32602, "empty", self.validator1.moderateSizeArrayCheck, [])
         self.assert_fault(-32602, "item 2", self.validator1.moderateSizeArrayCheck, ["a", 1])
+        self.assert_fault(-32602, "item 1", self.validator1.moderateSizeArrayCheck, [1, "a"])
 
     def test_nested_struct(self):
         day = self.stooges()

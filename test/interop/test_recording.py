@@ -1,14 +1,12 @@
 """Recording: what is acknowledged is kept, what cannot be kept is told, and nobody else waits."""
 import contextlib
-import glob
 import os
-import tempfile
 import time
 import unittest
 import xmlrpc.client
 
-from lookout import (PING, RECORDING_FAILS, SLOW, STATE, Server, call_body, pages, read_events,
-                     request, small_disk, wait_for_waiters, wait_until)
+from lookout import (PING, RECORDING_FAILS, Server, call_body, pages, read_events, request,
+                     small_disk, wait_until)
 
 SYNC_MS = 300  # of a slow disk: much more than a call takes else, also under a sanitizer's load
 
@@ -184,9 +182,9 @@ class Held(VfsTest):
 
 class HeldForLong(VfsTest):
     def test_a_slow_disk_outlasts_the_times_allowed_to_clients(self):
-        self.serve("--keepalive", "0.1", "--request-timeout", "0.1")
+        self.serve("--keepalive", "0.5", "--request-timeout", "0.5")
         self.addCleanup(quicken, self.server.proxy())
-        self.server.proxy().test.vfsSyncMs(500)
+        self.server.proxy().test.vfsSyncMs(1500)
         with self.server.connect() as holder:
             self.assertEqual(holder.ask(print_request("x")).value(), 1)
 
@@ -415,67 +413,6 @@ class FullDisk(unittest.TestCase):
     @staticmethod
     def told(proxy, what):
         return sum(event["data"][what] for event in read_events(proxy, "gap"))
-
-
-@unittest.skipIf(SLOW > 1, "libfaketime and the sanitizers do not work together")
-class Clock(unittest.TestCase):
-    """The clock is set back an hour while the server runs."""
-
-    def setUp(self):
-        found = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
-        if not found:
-            self.skipTest("there is no libfaketime here")
-        self.clock = os.path.join(tempfile.mkdtemp(dir=STATE), "clock")
-        self.set_clock("+0")
-        variables = {"LD_PRELOAD": found[0], "FAKETIME_TIMESTAMP_FILE": self.clock,
-                     "FAKETIME_NO_CACHE": "1", "DONT_FAKE_MONOTONIC": "1",
-                     "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-        self.server = self.enterContext(Server("--keep-days", "1", variables=variables))
-        self.proxy = self.enterContext(self.server.proxy())
-
-    def set_clock(self, offset):
-        with open(self.clock + ".new", "w", encoding="ascii") as file:
-            file.write(offset + "\n")
-        os.rename(self.clock + ".new", self.clock)
-
-    def set_back(self):
-        before = self.proxy.monitor.getStatus()["now"]
-        self.set_clock("-3600")
-        self.assertLess(self.proxy.monitor.getStatus()["now"], before - 3000)
-
-    def test_a_wait_ends_neither_early_nor_late(self):
-        timeout = 2
-        with self.server.connect() as waiter:
-            last = self.proxy.monitor.sendEvent("before")
-            began = time.monotonic()
-            waiter.send(request(call_body("monitor.waitEvents", last, 1, timeout)))
-            wait_for_waiters(self.proxy, 1)
-            self.set_back()
-            answer = waiter.read().value()
-            self.assertEqual(answer["events"], [])
-            self.assertGreaterEqual(time.monotonic() - began, timeout)
-
-    def test_an_event_of_earlier_time_wakes_and_comes_later(self):
-        first = self.proxy.monitor.sendEvent("mine", 1)
-        with self.server.connect() as waiter:
-            waiter.send(request(call_body("monitor.waitEvents", first, 10, 600)))
-            wait_for_waiters(self.proxy, 1)
-            self.set_back()
-            second = self.proxy.monitor.sendEvent("mine", 2)
-            self.assertEqual([event["id"] for event in waiter.read().value()["events"]], [second])
-        events = read_events(self.proxy, "mine")
-        self.assertEqual([event["id"] for event in events], [first, second])
-        self.assertGreater(int(second), int(first))
-        self.assertLess(events[1]["time"], events[0]["time"] - 3000)
-
-    def test_nothing_is_removed_that_is_to_be_kept(self):
-        before = [self.proxy.monitor.sendEvent("mine", i) for i in range(10)]
-        self.set_back()
-        after = [self.proxy.monitor.sendEvent("mine", i) for i in range(10)]
-        self.server.stop()
-        with self.server.again("--keep-events", "1000") as again, again.proxy() as proxy:
-            proxy.print("x")  # what is recorded removes what is too old
-            self.assertEqual([event["id"] for event in read_events(proxy, "mine")], before + after)
 
 
 if __name__ == "__main__":

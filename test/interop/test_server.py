@@ -8,7 +8,7 @@ import xmlrpc.client
 
 from lookout import PATIENCE, PING, SERVER, Server, call_body, environment, request, run
 
-OPTIONS = ["--listen", "--threads", "--max-connections", "--max-body", "--max-head", "--keepalive",
+OPTIONS = ["--listen", "--threads", "--max-connections", "--max-body", "--max-buffered", "--max-head", "--keepalive",
            "--request-timeout", "--allow-host", "--allow-remote", "--validator", "--quiet",
            "--log-level", "--journal", "--sync", "--keep-events", "--keep-days", "--max-pending",
            "--max-event", "--max-wait", "--recent", "--version", "--help"]
@@ -27,13 +27,18 @@ class CommandLine(unittest.TestCase):
         self.assertLessEqual(max(map(len, lines)), 80)
 
     def test_few_open_files_mean_few_connections(self):
-        for files, connections, warned in ((300, 10, False), (300, 1000, True), (64, 1000, True)):
+        for files, connections, warned in ((300, 10, False), (300, 1000, True), (64, 1000, True),
+                                           (200, 80, False)):
             with self.subTest(files=files, connections=connections):
-                done = run("prlimit", f"--nofile={files}", "timeout", "--preserve-status", "1",
-                           SERVER, "--listen", "127.0.0.1:0", "--max-connections",
-                           str(connections))
-                self.assertEqual("open files" in done.stderr, warned, done.stderr)
-                said = re.search(r"only (\d+) connections", done.stderr)
+                command = ["prlimit", f"--nofile={files}", SERVER, "--listen", "127.0.0.1:0",
+                           "--max-connections", str(connections)]
+                with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                      text=True, env=environment()) as server:
+                    self.assertIn("listening", server.stdout.readline())
+                    server.terminate()
+                    complaints = server.stderr.read()
+                self.assertEqual("open files" in complaints, warned, complaints)
+                said = re.search(r"only (\d+) connections", complaints)
                 if said:
                     self.assertLess(int(said[1]), min(files, connections))
 
@@ -131,6 +136,19 @@ class Stopping(unittest.TestCase):
 
     def test_sigint_lets_a_running_call_end(self):
         self.assert_running_call_is_answered(signal.SIGINT)
+
+    def test_a_terminal_that_closes_ends_it(self):
+        with Server() as server:
+            server.stop(signal.SIGHUP)
+
+    def test_under_nohup_it_outlives_its_terminal(self):
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup(1) has it, and inherited
+        self.addCleanup(signal.signal, signal.SIGHUP, before)
+        with Server() as server, server.proxy() as proxy:
+            server.process.send_signal(signal.SIGHUP)
+            self.assertEqual(proxy.monitor.ping(), "pong")
+            server.process.send_signal(signal.SIGHUP)
+            self.assertEqual(proxy.monitor.ping(), "pong")
 
     def test_idle_and_unfinished_connections_do_not_delay_it(self):
         with Server() as server, server.connect() as idle, server.connect() as unfinished:

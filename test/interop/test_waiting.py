@@ -158,12 +158,12 @@ class Waking(WaitingTest):
         self.assertEqual([self.ids() for _ in range(3)], [[one], [two], [three]])
 
     def test_a_wait_outlasts_the_times_allowed_for_other_things(self):
-        options = ("--keepalive", "0.2", "--request-timeout", "0.2")
+        options = ("--keepalive", "0.5", "--request-timeout", "0.5")
         with Server(*options) as server, server.connect() as waiter:
             began = time.monotonic()
-            response = waiter.ask(wait("9" * 18, "x", timeout=1))
+            response = waiter.ask(wait("9" * 18, "x", timeout=2))
             self.assertEqual(response.value()["events"], [])
-            self.assertGreaterEqual(time.monotonic() - began, 1)
+            self.assertGreaterEqual(time.monotonic() - began, 2)
 
 
 class TimeOut(WaitingTest):
@@ -449,7 +449,7 @@ class Many(unittest.TestCase):
                 waiter.send(bytes([byte]))
                 proxy.monitor.ping()  # by now the byte was noticed
                 wait_until(lambda: server.shown(waiter)["state"] == "waiting", "it waits no more")
-            self.assertLess(seconds(server) - began, 0.5 * SLOW + 5 * once)
+            self.assertLess(seconds(server) - began, len(PING * 2) * once / 4)
             number = proxy.monitor.sendEvent("end")
             self.assertEqual([event["id"] for event in waiter.read().value()["events"]], [number])
             self.assertEqual([waiter.read().value() for _ in range(2)], ["pong"] * 2)
