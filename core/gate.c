@@ -137,16 +137,13 @@ static void end_thread(struct gate *gate)
     pthread_mutex_unlock(&gate->lock);
 }
 
-/* Takes one event, if one comes in time. False: it is the one to end. */
-static bool take_turn(struct worker *worker, int timeout_ms)
+/* False: it is the event to end. */
+static bool take_event(struct worker *worker, const struct epoll_event *event)
 {
-    struct epoll_event event;
-    if (epoll_wait(worker->gate->shared.epoll_fd, &event, 1, timeout_ms) < 1)
-        return true;
-    if (event.data.u64 >> 32 == EXIT_EVENT)
+    if (event->data.u64 >> 32 == EXIT_EVENT)
         return false;
     become_busy(worker);
-    handle_event(worker, &event);
+    handle_event(worker, event);
     atomic_store_explicit(&worker->busy, false, memory_order_release);
     return true;
 }
@@ -154,7 +151,9 @@ static bool take_turn(struct worker *worker, int timeout_ms)
 static void *run_worker(void *argument)
 {
     struct worker *worker = argument;
-    while (take_turn(worker, -1))
+    struct epoll_event event;
+    while (epoll_wait(worker->gate->shared.epoll_fd, &event, 1, -1) < 1 ||
+           take_event(worker, &event))
         continue;
     end_thread(worker->gate);
     return NULL;

@@ -18,6 +18,7 @@
 #include "core/registry.h"
 #include "test/fuzz/fuzz.h"
 #include "test/fuzz/gate/catalogue.h"
+#include "test/fuzz/gate/checks.h"
 #include "test/fuzz/gate/clients.h"
 #include "test/fuzz/gate/turns.h"
 
@@ -27,10 +28,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WORKERS     2
+#define WORKERS     GATE_WORKERS
 #define CLIENTS     6
 #define MAX_OPEN    3
-#define MAX_REFUSED 1
 #define NEST_STEPS  24 /* taken within one call at the most */
 #define DESCRIPTORS 64 /* more than there are ever open */
 
@@ -76,95 +76,6 @@ static unsigned number(unsigned limit)
     return (unsigned)(*world.next++ - '0') % limit;
 }
 
-/* --- what must hold --- */
-
-static void check_open(const struct connection *connection, enum connection_state state)
-{
-    assert(connection->fd >= 0);
-    bool held = state == CONNECTION_HELD, waiting = state == CONNECTION_WAITING;
-    int64_t deadline_ms = atomic_load(&connection->deadline_ms);
-    assert(connection->held == held);
-    assert(connection->unrecorded == 0 || held);
-    assert(waiting == (connection->pause.kind != PAUSE_NONE));
-    assert(!connection->is_waiter || (waiting && connection->pause.kind == PAUSE_EVENT));
-    assert((state == CONNECTION_WRITING) == (connection->output.length > 0 && !held));
-    if (held || connection->pause.kind == PAUSE_FETCH)
-        return;
-    assert(deadline_ms != NO_DEADLINE);
-    /* The timer looks at it in time; or has, and told a worker. */
-    assert(atomic_load(&connection->armed_ms) <= deadline_ms || (waiting && connection->is_ready));
-}
-
-static void check_free(const struct connection *connection)
-{
-    assert(connection->fd == -1 && atomic_load(&connection->id) == 0);
-    assert(!connection->is_waiter && connection->unrecorded == 0);
-    assert(atomic_load(&connection->deadline_ms) == NO_DEADLINE);
-    assert(connection->input.bytes == NULL && connection->output.bytes == NULL);
-}
-
-/* Each slot is in one state, which its fields bear out; as many are open as the table says. */
-static void check_slots(void)
-{
-    struct connections *connections = world.house.connections;
-    unsigned counts[CONNECTION_CLOSING + 1] = {0}, open = 0, refused = 0, waiters = 0;
-    for (uint32_t i = 0; i < MAX_OPEN + MAX_REFUSED; i++) {
-        struct connection *connection = connections_at(connections, i);
-        if (!connection)
-            break;
-        unsigned states = 0;
-        for (enum connection_state state = 0; state <= CONNECTION_CLOSING; ++state) {
-            if (!connection_is_in(connection, state))
-                continue;
-            states++;
-            counts[state]++;
-            if (state == CONNECTION_FREE)
-                check_free(connection);
-            else if (state != CONNECTION_RUNNING)
-                check_open(connection, state);
-            open += state != CONNECTION_FREE && !connection->refused;
-            refused += state != CONNECTION_FREE && connection->refused;
-        }
-        assert(states == 1);
-        waiters += connection->is_waiter;
-    }
-    uint32_t table_open, peak;
-    uint64_t total, first, last;
-    size_t table_waiters;
-    connections_totals(connections, &table_open, &peak, &total);
-    events_totals(world.house.events, &first, &last, &table_waiters);
-    assert(open == table_open && open <= MAX_OPEN && refused <= MAX_REFUSED);
-    assert(counts[CONNECTION_RUNNING] == world.nested);
-    assert(waiters == table_waiters);
-}
-
-static short poll_now(int fd, short events)
-{
-    struct pollfd socket = {.fd = fd, .events = events};
-    return poll(&socket, 1, 0) > 0 ? socket.revents : 0;
-}
-
-/* When no worker has anything to do, nobody waits for what has come already. */
-static void check_nothing_is_lost(void)
-{
-    for (uint32_t i = 0; i < connections_made(world.house.connections); i++) {
-        struct connection *connection = connections_at(world.house.connections, i);
-        assert(!connection->is_ready);
-        if (connection_is_in(connection, CONNECTION_FREE))
-            continue;
-        if (connection_is_in(connection, CONNECTION_IDLE) ||
-            connection_is_in(connection, CONNECTION_CLOSING))
-            assert(poll_now(connection->fd, POLLIN | POLLRDHUP) == 0);
-        if (connection_is_in(connection, CONNECTION_WRITING))
-            assert(poll_now(connection->fd, POLLOUT) == 0);
-        if (connection_is_in(connection, CONNECTION_HELD))
-            assert(connection->unrecorded > 0);
-        if (connection_is_in(connection, CONNECTION_WAITING) &&
-            connection->pause.kind == PAUSE_EVENT)
-            assert(connection->is_waiter && poll_now(connection->fd, POLLRDHUP) == 0);
-    }
-}
-
 /* --- steps --- */
 
 static struct client *some_client(void)
@@ -177,12 +88,17 @@ static void connect_one(void)
     client_connect(some_client(), &world.place);
 }
 
-static void write_request(struct client *client)
+static uint64_t newest_event(void)
 {
     uint64_t first, last;
     size_t waiters;
     events_totals(world.house.events, &first, &last, &waiters);
-    client_write(client, number(CATALOGUE_SIZE), last);
+    return last;
+}
+
+static void write_request(struct client *client)
+{
+    client_write(client, number(CATALOGUE_SIZE), newest_event());
 }
 
 static void queue_request(void)
@@ -218,6 +134,11 @@ static void vanish(void)
     client_vanish(some_client());
 }
 
+static void tell_worker(void)
+{
+    gate_worker_await(world.gate, number(WORKERS));
+}
+
 static void take_worker_turn(void)
 {
     gate_worker_turn(world.gate, number(WORKERS));
@@ -230,7 +151,7 @@ static void work(void)
         while (gate_worker_turn(world.gate, i))
             assert(++turns < ENDLESS);
     if (world.nested == 0)
-        check_nothing_is_lost();
+        check_nothing_is_lost(&world.house, world.journal, world.stopping);
 }
 
 static void keep_time(void)
@@ -303,7 +224,8 @@ static const struct step {
     {'r', receive},          /* it reads */
     {'h', finish},           /* it sends no more */
     {'x', vanish},           /* it is gone */
-    {'w', take_worker_turn}, /* a worker takes one event: its number follows */
+    {'w', take_worker_turn}, /* a worker goes on with an event: its number follows */
+    {'g', tell_worker},      /* it is told of one, and does not yet look at it: likewise */
     {'W', work},             /* the workers take all */
     {'k', keep_time},        /* the keeper does what is due */
     {'t', pass_time},        /* time passes: how much follows */
@@ -326,7 +248,7 @@ static bool take_step(void)
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
         if (steps[i].letter == letter)
             steps[i].take();
-    check_slots();
+    check_slots(&world.house, world.nested);
     return letter != LEAVE || world.nested == 0;
 }
 
@@ -340,9 +262,25 @@ static xmlrpc_value *nest(xmlrpc_env *env, struct call *call, xmlrpc_value *para
     for (int taken = 0; taken < NEST_STEPS && take_step(); taken++)
         continue;
     world.nested--;
-    /* What was held back is held back still. */
     assert(call->connection->fd >= 0 && connection_is_in(call->connection, CONNECTION_RUNNING));
     return xmlrpc_int_new(env, 1);
+}
+
+/* Waits for an event, as monitor.waitEvents does, but other things happen before it is to wait. */
+static xmlrpc_value *linger(xmlrpc_env *env, struct call *call, xmlrpc_value *params)
+{
+    uint64_t last = newest_event();
+    int64_t now_ms = clock_monotonic_ms();
+    if (call->resumed && (last > call->pause.seen || now_ms >= call->pause.until_ms))
+        return xmlrpc_int_new(env, 1);
+    xmlrpc_DECREF(nest(env, call, params));
+    if (!call_may_pause(call))
+        return xmlrpc_int_new(env, 0);
+    call->pause = (struct pause){.kind = PAUSE_EVENT,
+                                 .seen = last,
+                                 .mask = UINT64_MAX,
+                                 .until_ms = call->resumed ? call->pause.until_ms : now_ms + 5000};
+    return NULL;
 }
 
 /* A response that no socket takes at once. */
@@ -356,6 +294,7 @@ static xmlrpc_value *big(xmlrpc_env *env, struct call *call, xmlrpc_value *param
 
 static const struct method methods[] = {
     {"nest", nest, "int", "Lets other things happen."},
+    {"linger", linger, "int", "Lets other things happen, and waits for an event."},
     {"big", big, "string", "Returns much."},
 };
 
@@ -379,7 +318,7 @@ static void build(void)
     accept_fails(0, 0);
     world.journal = journal_new();
     *house = (struct house){.options = &options, .started = clock_seconds()};
-    house->connections = connections_new(MAX_OPEN, MAX_REFUSED);
+    house->connections = connections_new(MAX_OPEN, CHECKED_REFUSED);
     house->ready = ready_new();
     house->registry = registry_new(&options);
     house->events = events_new((size_t)options.recent, &bounds, house->ready);
@@ -427,7 +366,7 @@ static void settle(void)
             work();
         clock_advance(100000);
         gate_keeper_turn(world.gate);
-        check_slots();
+        check_slots(&world.house, world.nested);
     }
     work();
 }
@@ -445,17 +384,11 @@ static void check_empty(void)
         assert(!gate_worker_is_busy(world.gate, i));
 }
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-    (void)argc, (void)argv;
-    int started = abyss_start(&options);
-    assert(started == 0);
-    return 0;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
+    static bool started;
+    started = started || abyss_start(&options) == 0;
+    assert(started);
     uint64_t before = open_descriptors();
     build();
     world.next = bytes;

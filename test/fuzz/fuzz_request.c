@@ -14,9 +14,9 @@
 #include <string.h>
 #include <strings.h>
 
-#define MAX_HEAD     256
-#define MAX_BODY     48
-#define MAX_STREAM   2048
+#define MAX_HEAD     192
+#define MAX_BODY     32
+#define MAX_STREAM   1024
 #define MAX_REQUESTS 64                            /* the shortest takes more than 32 bytes */
 #define MAX_SPAN     (4 * MAX_HEAD + 6 * MAX_BODY) /* what request.h promises of one request */
 
@@ -35,16 +35,20 @@ struct verdict {
 
 /* Where the stream arrives: what has not come yet is poisoned, so that nobody reads it. */
 struct arrival {
-    char bytes[MAX_STREAM];
+    _Alignas(8) char bytes[MAX_STREAM]; /* the unit of poisoning */
 };
 
 static struct arrival whole, halves[2];
 
+static void empty(struct arrival *arrival)
+{
+    ASAN_POISON_MEMORY_REGION(arrival->bytes, MAX_STREAM);
+}
+
 static void arrive(struct arrival *arrival, size_t from, const char *bytes, size_t length)
 {
-    ASAN_UNPOISON_MEMORY_REGION(arrival->bytes, from + length);
+    ASAN_UNPOISON_MEMORY_REGION(arrival->bytes + from, length);
     memcpy(arrival->bytes + from, bytes, length);
-    ASAN_POISON_MEMORY_REGION(arrival->bytes + from + length, MAX_STREAM - from - length);
 }
 
 /* --- what holds of every verdict --- */
@@ -193,6 +197,7 @@ static void check_canonical(const struct verdict *verdict, bool keep_alive)
 static size_t read_whole(const char *stream, size_t length, struct verdict *verdicts)
 {
     size_t count = 0, from = 0;
+    empty(&whole);
     arrive(&whole, 0, stream, length);
     for (;;) {
         struct verdict *verdict = &verdicts[count++];
@@ -234,6 +239,8 @@ static void read_pieces(const char *pieces, size_t piece_count, const char *stre
     const struct verdict *verdict = verdicts;
     struct arrival *here = &halves[0];
     struct request request;
+    empty(&halves[0]);
+    empty(&halves[1]);
     request_init(&request);
     for (size_t i = 0;;) {
         enum request_state state = request_read(&request, &rules, here->bytes + from, come - from);
@@ -254,7 +261,7 @@ static void read_pieces(const char *pieces, size_t piece_count, const char *stre
         if (code & 0x20) {
             struct arrival *there = &halves[here == &halves[0]];
             arrive(there, 0, here->bytes, come);
-            ASAN_POISON_MEMORY_REGION(here->bytes, MAX_STREAM);
+            empty(here);
             here = there;
         }
         arrive(here, come, stream + come, piece);

@@ -25,7 +25,7 @@
 static const struct options options = {
     .max_multicall = 8,
     .max_multicall_size = 1 << 16,
-    .max_event = 1 << 10,
+    .max_event = 1 << 12,
     .max_wait_ms = 60000,
     .validator = true,
 };

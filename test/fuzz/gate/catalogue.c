@@ -55,6 +55,7 @@ static const struct {
     {SIZED, 0,
      MULTICALL(ENTRY("nest", "") ENTRY("monitor.readEvents", "<value/><value><i4>9</i4></value>")
                    ENTRY("monitor.sendEvent", "<value>a.b</value>"))},
+    {SIZED, 0, CALL("linger", "")},
 };
 
 static void add_body(struct text *body, unsigned which, uint64_t last)

@@ -4,7 +4,7 @@
 
 #include "core/text.h"
 
-#define CATALOGUE_SIZE 24
+#define CATALOGUE_SIZE 25
 
 /* Appends the request `which`. Who waits in it waits for events after the id `last`. */
 void catalogue_add(struct text *out, unsigned which, uint64_t last);

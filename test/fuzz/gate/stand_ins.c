@@ -109,6 +109,14 @@ bool journal_has_had(const struct journal *journal, uint64_t id)
     return id > 0 && id < journal->bounds.next;
 }
 
+uint64_t journal_newest(const struct journal *journal, uint64_t mask)
+{
+    for (size_t i = journal->count; i > 0; i--)
+        if (journal->events[i - 1]->mask & mask)
+            return journal->events[i - 1]->id;
+    return 0;
+}
+
 struct journal_bounds journal_bounds(const struct journal *journal)
 {
     return journal->bounds;

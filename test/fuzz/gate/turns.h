@@ -21,7 +21,13 @@ void gate_shut(struct gate *gate);
 void gate_begin_stop(struct gate *gate);
 void gate_sweep(struct gate *gate);
 
-/* A worker that is in a method takes no turn. False: it is, or there was no event for it. */
+#define GATE_WORKERS 2
+
+/*
+ * A worker is told of an event; and goes on with that, or with the next. One that is in a method
+ * does neither. False: it is, or there was no event for it.
+ */
+bool gate_worker_await(struct gate *gate, size_t worker);
 bool gate_worker_turn(struct gate *gate, size_t worker);
 bool gate_worker_is_busy(struct gate *gate, size_t worker);
 void gate_keeper_turn(struct gate *gate);
@@ -47,8 +53,11 @@ void journal_fails(bool fails);
 struct journal *journal_new(void);
 void journal_free(struct journal *journal);
 
-/* Whether an event of this id was committed and not since pruned, or pruned. */
+/* Whether an event of this id was committed. */
 bool journal_has_had(const struct journal *journal, uint64_t id);
+
+/* The newest event of these types; 0: it has none. */
+uint64_t journal_newest(const struct journal *journal, uint64_t mask);
 
 /* The next so many calls of accept4 fail with this error. */
 void accept_fails(int error, int times);

@@ -3,9 +3,16 @@
 
 #include "core/gate.c"
 
+#define NO_EVENT UINT64_MAX
+
+/* What epoll has told a worker that has yet to look at it; one gate at a time. */
+static struct epoll_event in_hand[GATE_WORKERS];
+
 void gate_open(struct gate *gate)
 {
     gate->workers_started = (size_t)gate->options->threads;
+    for (size_t i = 0; i < GATE_WORKERS; i++)
+        in_hand[i].data.u64 = NO_EVENT;
     acceptor_start(&gate->acceptor);
 }
 
@@ -33,12 +40,21 @@ bool gate_worker_is_busy(struct gate *gate, size_t worker)
     return atomic_load(&gate->workers[worker].busy);
 }
 
+bool gate_worker_await(struct gate *gate, size_t worker)
+{
+    if (gate_worker_is_busy(gate, worker) || in_hand[worker].data.u64 != NO_EVENT)
+        return false;
+    return epoll_wait(gate->shared.epoll_fd, &in_hand[worker], 1, 0) == 1;
+}
+
 bool gate_worker_turn(struct gate *gate, size_t worker)
 {
-    struct pollfd epoll = {.fd = gate->shared.epoll_fd, .events = POLLIN};
-    if (gate_worker_is_busy(gate, worker) || poll(&epoll, 1, 0) < 1)
+    gate_worker_await(gate, worker);
+    if (gate_worker_is_busy(gate, worker) || in_hand[worker].data.u64 == NO_EVENT)
         return false;
-    return take_turn(&gate->workers[worker], 0);
+    struct epoll_event event = in_hand[worker];
+    in_hand[worker].data.u64 = NO_EVENT;
+    return take_event(&gate->workers[worker], &event);
 }
 
 void gate_keeper_turn(struct gate *gate)
