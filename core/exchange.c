@@ -80,6 +80,8 @@ void exchange_close(struct exchange *exchange, struct connection *connection)
         leave_pause(exchange, connection);
     if (!connection->refused)
         announce_disconnected(house, connection);
+    if (connection->output.length > 0)
+        wire_drop_unread(connection);
     close(connection->fd);
     connections_close(house->connections, connection);
 }
@@ -462,8 +464,6 @@ void exchange_expire(struct exchange *exchange, struct connection *connection,
         atomic_store(&connection->deadline_ms, now_ms + UNREAD_MS);
         pass_on(exchange, connection, state);
     } else {
-        if (state == CONNECTION_WRITING)
-            wire_drop_unread(connection);
         exchange_close(exchange, connection);
     }
 }

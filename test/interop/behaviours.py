@@ -4,11 +4,13 @@ A kind is a function of the crowd that lives one client's life, and returns the 
 became of it: the status of its answer, or "closed", "reset", "left"…
 """
 import asyncio
+import contextlib
 import itertools
 import re
 import socket
 import struct
 import time
+import xmlrpc.client
 
 from lookout import PING, call_body, request
 
@@ -25,13 +27,16 @@ SLEEP = request(call_body("test.sleep", 1.0))
 
 # For an answer of more than a socket takes for a client that does not read, and which costs the
 # server little to make: the first event of this type has LARGE bytes.
-LARGE = 200_000
+LARGE = 80_000
 LARGE_TYPE = "large"
 READ_LARGE = request(call_body("monitor.readEvents", "", 1, [LARGE_TYPE]))
 
 HEAD = b"POST /RPC2 HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml\r\n"
 BODY = request(b"", "Content-Length: 100000") + b"<?xml"
 CHUNKS = request(b"", "Transfer-Encoding: chunked") + b"5\r\n<?xml\r\n"
+
+
+tokens = itertools.count(1)  # no two prints of a crowd are the same
 
 
 class Ended(Exception):
@@ -100,14 +105,12 @@ class Client:
             return str(end)
 
     def sip(self):
-        """Takes a few bytes. False when the connection was reset: also if there are some left."""
+        """Takes a few bytes. A reset ends it also when there are some left."""
         if self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-            return False
-        try:
-            self._socket.recv(SIP)
-        except BlockingIOError:
-            pass
-        return True
+            raise Ended("reset")
+        with contextlib.suppress(BlockingIOError):
+            if not self._socket.recv(SIP):
+                raise Ended("closed")
 
     def reset(self):
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
@@ -143,9 +146,12 @@ def sipping(opening):
     """Reads a few bytes now and then, through a window that is hardly open."""
     async def live(crowd):
         client = await Client.arrived(crowd, opening, receive_buffer=1)
-        while client.sip():
-            await asyncio.sleep(INTERVAL_S)
-        return client, "reset"
+        try:
+            while True:
+                client.sip()
+                await asyncio.sleep(INTERVAL_S)
+        except Ended as end:
+            return client, str(end)
     return live
 
 
@@ -205,6 +211,47 @@ async def come_and_ping(crowd):
     return client, outcome
 
 
+async def until_ended(client, act):
+    """Does it again and again, as fast as it is answered. What ended it is returned."""
+    try:
+        while True:
+            await act(client)
+    except Ended as end:
+        return client, str(end)
+
+
+async def press(crowd):
+    """Pings without a pause until the server has gone."""
+    client = await Client.arrived(crowd, b"")
+    return await until_ended(client, ping)
+
+
+async def print_token(client):
+    """Notes the token that the server says it has printed."""
+    token = f"token {next(tokens)}"
+    await client.send(request(call_body("print", token)))
+    status, body = await client.read()
+    if status != 200 or b"<fault>" in body:
+        raise Ended(f"{status}: {body}")
+    client.crowd.notes.append(token)
+
+
+async def print_tokens(crowd):
+    client = await Client.arrived(crowd, b"")
+    return await until_ended(client, print_token)
+
+
+async def wait_for_nothing(crowd):
+    """Is answered "empty" when its time is over, or the server stops."""
+    client = await Client.arrived(crowd, WAIT)
+    try:
+        status, body = await client.read()
+    except Ended as end:
+        return client, str(end)
+    value = xmlrpc.client.loads(body)[0][0]
+    return client, "empty" if status == 200 and value["events"] == [] else f"{status}: {body}"
+
+
 SLOW = {
     "silent": dripping(b"", b""),
     "slow head": dripping(HEAD, b"X-a: b\r\n"),
@@ -240,4 +287,6 @@ LEAVING = {
 
 GOOD = {"good": keep_pinging, "good, each time anew": come_and_ping}
 
-KINDS = {**SLOW, **HALF_CLOSED, **LEAVING, **GOOD}
+BUSY = {"pressing": press, "printing": print_tokens, "waiting": wait_for_nothing}
+
+KINDS = {**SLOW, **HALF_CLOSED, **LEAVING, **GOOD, **BUSY}
