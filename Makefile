@@ -4,6 +4,7 @@
 
 # One build is one VARIANT in a folder of its own: release, asan, tsan.
 VARIANT := release
+MINUTES := 30
 B := build/$(VARIANT)
 
 CC := gcc
@@ -32,7 +33,7 @@ UNIT_TESTS := $(patsubst test/%.c,%,$(wildcard test/test_*.c))
 
 objects = $(patsubst %.c,$(B)/%.o,$(1))
 
-.PHONY: all run check crash demo screenshots bench api dist clean help \
+.PHONY: all run check crash stop soak demo screenshots bench api dist clean help \
 	build-packages check-packages variant FORCE
 
 all: server client
@@ -43,6 +44,8 @@ help:
 	@echo 'make server client  build ./server and ./client only'
 	@echo 'make demo           a server and three clients, shown on this terminal'
 	@echo 'make crash          kill a loaded server 200 times: nothing acknowledged may be lost'
+	@echo 'make stop           stop a server under full load 100 times: each within 3 s'
+	@echo 'make soak           good and bad clients for MINUTES=30, also with VARIANT=tsan'
 	@echo 'make bench          ping beside the stock Abyss server, what must be quick, events'
 	@echo 'make screenshots    take the pictures in screenshots/ again'
 	@echo 'make api            doc/API.md again, from the server'
@@ -67,6 +70,14 @@ demo: check-packages
 crash: check-packages
 	@$(MAKE) --no-print-directory VARIANT=release build/release/test/server
 	@test/crash $(ARGS)
+
+stop: check-packages
+	@$(MAKE) --no-print-directory $(B)/test/server
+	@test/stop --variant $(VARIANT) $(ARGS)
+
+soak: check-packages
+	@$(MAKE) --no-print-directory $(B)/test/server
+	@test/soak --variant $(VARIANT) --minutes $(MINUTES) $(ARGS)
 
 bench: build-packages
 	@packaging/install-packages bench
