@@ -153,6 +153,17 @@ class Restarting(unittest.TestCase):
             self.assertEqual([event for page in rest for event in page["events"]],
                              [event for event in events if int(event["id"]) > int(cursor)])
 
+    def test_data_that_was_tampered_with_is_shown_as_it_is(self):
+        """One that no answer could carry would hide those after it from every reader."""
+        with Server() as server, server.proxy() as proxy:
+            ids = [proxy.monitor.sendEvent("mine", [i]) for i in range(3)]
+        with contextlib.closing(sqlite3.connect(server.journal, isolation_level=None)) as database:
+            for data, event_id in zip(("no <xml>", "a bell\a"), ids):
+                database.execute("UPDATE events SET data = ? WHERE id = ?", (data, event_id))
+        with server.again() as again, again.proxy() as proxy:
+            self.assertEqual([event["data"] for event in read_events(proxy, "mine")],
+                             ["no <xml>", "a bell\\a", [2]])
+
     def test_a_cursor_from_before_a_kill_is_still_one(self):
         """Also one past all events that were recorded: of a reader that had seen all."""
         server = Server()
