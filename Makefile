@@ -45,6 +45,9 @@ UNIT_TESTS := $(patsubst test/%.c,%,$(wildcard test/test_*.c))
 
 objects = $(patsubst %.c,$(B)/%.o,$(1))
 
+# Compilers are what takes long.
+PARALLEL_MAKE = $(MAKE) --no-print-directory --jobs=$(shell nproc) --output-sync
+
 .PHONY: all run check fuzz cov bite crash stop soak demo screenshots bench api dist clean help \
 	build-packages check-packages variant fuzzers FORCE
 
@@ -72,12 +75,12 @@ run: build-packages
 	@$(MAKE) --no-print-directory server client
 	@exec ./server $(ARGS)
 
-check: check-packages
-	@$(MAKE) --no-print-directory VARIANT=release variant
-	@$(MAKE) --no-print-directory VARIANT=asan variant
-	@$(MAKE) --no-print-directory VARIANT=tsan variant
-	@packaging/install-packages fuzz
-	@$(MAKE) --no-print-directory VARIANT=fuzz fuzzers
+check:
+	@packaging/install-packages build check fuzz
+	@for variant in release asan tsan; do \
+		$(PARALLEL_MAKE) VARIANT=$$variant variant || exit; \
+	done
+	@$(PARALLEL_MAKE) VARIANT=fuzz fuzzers
 	@test/run release asan tsan fuzz
 
 SECONDS := 15
