@@ -34,8 +34,9 @@ class Descriptors(unittest.TestCase):
 
     def test_after_each_of_many_times_the_next_call_is_answered(self):
         """Clients hold all there are, and one more waits; then they leave, and it is answered."""
-        with Server(expect_stderr=[self.COMPLAINT]) as server, server.connect() as stays:
-            stays.ask(PING)
+        with Server("--sync", "off", expect_stderr=[self.COMPLAINT]) as server, \
+                server.connect() as stays:
+            stays.ask(request(call_body("print", 0)))  # so the journal has all that it opens
             slowest = 0
             room = 8
             with limited(server.process, resource.RLIMIT_NOFILE,
@@ -69,7 +70,7 @@ class Descriptors(unittest.TestCase):
 
     def test_what_is_recorded_can_be_read_without_any(self):
         """The journal has the descriptors that it needs."""
-        with Server("--recent", "64K") as server, server.proxy() as proxy:
+        with Server("--recent", "64K", "--sync", "off") as server, server.proxy() as proxy:
             for number in range(20):
                 proxy.monitor.sendEvent("mine", [number, "x" * 10_000])
             with limited(server.process, resource.RLIMIT_NOFILE, 3):
@@ -80,7 +81,8 @@ class Descriptors(unittest.TestCase):
 
 class Files(unittest.TestCase):
     def test_a_limit_of_a_files_size_is_a_full_disk(self):
-        with Server(expect_stderr=RECORDING_FAILS) as server, server.proxy() as proxy:
+        with Server("--sync", "off", expect_stderr=RECORDING_FAILS) as server, \
+                server.proxy() as proxy:
             proxy.monitor.sendEvent("mine", 0)
             log_size = os.path.getsize(server.journal + "-wal")
             with limited(server.process, resource.RLIMIT_FSIZE, log_size):

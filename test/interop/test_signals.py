@@ -14,8 +14,8 @@ import time
 import unittest
 import xmlrpc.client
 
-from lookout import (CLIENT, PATIENCE, PING, SERVER, STATE, STOOGES, Server, call_body, environment,
-                     read_events, request, run, small_disk, wait_until)
+from lookout import (CLIENT, PATIENCE, PING, SERVER, STATE, STOOGES, Server, call_body,
+                     environment, read_events, request, run, small_disk, wait_until)
 
 LIBC = ctypes.CDLL(None)
 
@@ -24,7 +24,7 @@ class Storm(unittest.TestCase):
     """Signals come into every system call of a loaded server, which answers as ever."""
 
     def setUp(self):
-        self.server = self.enterContext(Server())
+        self.server = self.enterContext(Server("--sync", "off"))
         self.proxy = self.enterContext(self.server.proxy())
         self.ends = threading.Event()
         self.sent, self.problems = [], []
@@ -96,8 +96,8 @@ class Stopped(unittest.TestCase):
         """A request of one piece, and the bodies of some whose heads were read before."""
         head, end, body = request(call_body("monitor.ping"), "Expect: 100-continue").partition(
             b"\r\n\r\n")
-        with Server("--request-timeout", str(self.TIMEOUT), "--keepalive", str(self.TIMEOUT)
-                    ) as server, contextlib.ExitStack() as stack:
+        with Server("--request-timeout", str(self.TIMEOUT), "--keepalive", str(self.TIMEOUT),
+                    "--sync", "off") as server, contextlib.ExitStack() as stack:
             clients = [stack.enter_context(server.connect()) for _ in range(20)]
             for number, client in enumerate(clients):
                 self.assertEqual(client.ask(head + end if number % 2 else PING).status,
@@ -137,7 +137,7 @@ class Streams(unittest.TestCase):
     @contextlib.contextmanager
     def serve(self, redirections="", **options):
         """A server started by a shell, and a proxy of it; it must end with status 0."""
-        command = f'exec "$0" --listen 127.0.0.1:0 --journal "$1" {redirections}'
+        command = f'exec "$0" --listen 127.0.0.1:0 --sync off --journal "$1" {redirections}'
         options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE,
                    "stderr": subprocess.PIPE, **options}
         process = subprocess.Popen(["sh", "-c", command, SERVER, f"{self.folder}/journal.db"],

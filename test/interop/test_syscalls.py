@@ -41,11 +41,13 @@ class Injection:
         return self
 
     def __exit__(self, kind, error, trace):
-        self._strace.terminate()
-        self._strace.wait(PATIENCE)
-        self._said.join()
-        if kind is None and not self.count():
-            raise AssertionError("nothing was injected")
+        try:
+            if kind is None:
+                self.wait_for(1)
+        finally:
+            self._strace.terminate()
+            self._strace.wait(PATIENCE)
+            self._said.join()
 
     def count(self):
         """How many faults there were."""
@@ -73,8 +75,11 @@ class SyscallTest(unittest.TestCase):
 class RunningTest(SyscallTest):
     """Each test has a server, a client that has called it, and a proxy."""
 
+    # How long the disk itself takes, on a machine that is busy, is not the matter.
+    options = ("--sync", "off")
+
     def setUp(self):
-        self.server = self.enterContext(Server(expect_stderr=self.expect_stderr))
+        self.server = self.enterContext(Server(*self.options, expect_stderr=self.expect_stderr))
         self.client = self.enterContext(self.server.connect())
         self.proxy = self.enterContext(self.server.proxy())
         self.proxy.monitor.sendEvent("start")
@@ -136,11 +141,12 @@ class Accepting(RunningTest):
 
     def test_who_went_before_it_was_accepted(self):
         """Is nobody's trouble: it is gone on with at once, and nothing is said."""
-        for error in ("ECONNABORTED", "EINTR"):
+        for error, text in (("ECONNABORTED", "Software caused"), ("EINTR", "Interrupted")):
             with self.subTest(error=error), self.inject(f"accept4:error={error}:when=1..2"), \
                     self.server.connect() as comes:
                 self.assertEqual(comes.ask(PING).value(), "pong")
-        self.assertEqual(self.server.stderr.all(), [])
+            # By its text: strace, leaving in the middle of an injection, makes an ENOSYS of it.
+            self.assertEqual(self.complaints(self.COMPLAINT + text), [])
 
 
 class Transfers(RunningTest):
@@ -189,12 +195,6 @@ class Transfers(RunningTest):
                 self.assertEqual(comes.ask(request(call_body("print", call))).value(), 1)
         self.assertEqual(len(read_events(self.proxy, "print")), 4)
 
-    def test_a_client_of_a_held_answer_is_lost_and_its_event_is_not(self):
-        with self.inject("fdatasync:delay_enter=200ms", "sendto:error=EPIPE:when=1"):
-            with contextlib.suppress(ConnectionError):
-                self.assertIsNone(self.client.ask(request(call_body("print", "kept"))))
-        self.assertEqual([event["data"] for event in read_events(self.proxy, "print")], [["kept"]])
-
     def test_a_handled_signal_in_every_system_call(self):
         self.proxy.test.handleSignal(int(signal.SIGALRM))
         with self.inject("all:signal=SIGALRM:when=1..200"):
@@ -236,7 +236,14 @@ class Watching(RunningTest):
 class Journal(RunningTest):
     """The disk fails: what test_disk.py does inside SQLite is what the system does."""
 
-    expect_stderr = RECORDING_FAILS
+    options = ()
+    expect_stderr = [*RECORDING_FAILS, "the last events may not be recorded"]
+
+    def test_a_client_of_a_held_answer_is_lost_and_its_event_is_not(self):
+        with self.inject("fdatasync:delay_enter=200ms", "sendto:error=EPIPE:when=1"):
+            with contextlib.suppress(ConnectionError):
+                self.assertIsNone(self.client.ask(request(call_body("print", "kept"))))
+        self.assertEqual([event["data"] for event in read_events(self.proxy, "print")], [["kept"]])
 
     def assert_refused_meanwhile(self, expression, why):
         kept = [self.proxy.monitor.sendEvent("mine")]
@@ -318,13 +325,13 @@ class Terminal(SyscallTest):
 class Starts(SyscallTest):
     """A start in which a system call fails says so, with status 1; or all is well."""
 
-    def start(self, expression):
+    def start(self, expression, *options):
         """What is said by a server that does not start; None when it does."""
         folder = tempfile.mkdtemp(dir=STATE)
         call = expression.partition(":")[0]
         command = ["strace", "-D", "-f", "--seccomp-bpf", "-o", f"{folder}/trace", "-e",
                    f"trace={call}", "-e", f"inject={expression}", SERVER, "--listen",
-                   "127.0.0.1:0", "--journal", f"{folder}/journal.db"]
+                   "127.0.0.1:0", "--journal", f"{folder}/journal.db", *options]
         with subprocess.Popen(command, env=environment(**NO_LEAKS), text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             line = process.stdout.readline()
@@ -344,7 +351,7 @@ class Starts(SyscallTest):
 
     def test_a_thread_is_refused(self):
         for number in itertools.count(1):
-            said = self.start(f"clone3:error=EAGAIN:when={number}")
+            said = self.start(f"clone3:error=EAGAIN:when={number}", "--sync", "off")
             if not self.was_injected:
                 break
             self.assertRegex(said or "", "^lookout: error: cannot start.*(threads|workers)")
@@ -378,7 +385,7 @@ class Starts(SyscallTest):
             expressions.append("prlimit64:error=EPERM")
         for expression in expressions:
             with self.subTest(fault=expression):
-                self.assertIsNone(self.start(expression))
+                self.assertIsNone(self.start(expression, "--sync", "off"))
                 self.assertTrue(self.was_injected)
 
 
