@@ -4,6 +4,7 @@
 
 # One build is one VARIANT in a folder of its own: release, asan, tsan, fuzz, cov.
 VARIANT := release
+MINUTES := 30
 B := build/$(VARIANT)
 
 CC_fuzz := clang
@@ -44,7 +45,10 @@ UNIT_TESTS := $(patsubst test/%.c,%,$(wildcard test/test_*.c))
 
 objects = $(patsubst %.c,$(B)/%.o,$(1))
 
-.PHONY: all run check fuzz cov crash demo screenshots bench api dist clean help \
+# Compilers are what takes long.
+PARALLEL_MAKE = $(MAKE) --no-print-directory --jobs=$(shell nproc) --output-sync
+
+.PHONY: all run check fuzz cov bite crash stop soak demo screenshots bench api dist clean help \
 	build-packages check-packages variant fuzzers FORCE
 
 all: server client
@@ -57,6 +61,9 @@ help:
 	@echo 'make cov            which branches of our own code the tests take'
 	@echo 'make fuzz           look for inputs that break a promise, SECONDS=15 a fuzzer'
 	@echo 'make crash          kill a loaded server 200 times: nothing acknowledged may be lost'
+	@echo 'make bite           take out the guards one by one: the hostile cases must fail'
+	@echo 'make stop           stop a server under full load 100 times: each within 3 s'
+	@echo 'make soak           good and bad clients for MINUTES=30, also with VARIANT=tsan'
 	@echo 'make bench          ping beside the stock Abyss server, what must be quick, events'
 	@echo 'make screenshots    take the pictures in screenshots/ again'
 	@echo 'make api            doc/API.md again, from the server'
@@ -68,12 +75,12 @@ run: build-packages
 	@$(MAKE) --no-print-directory server client
 	@exec ./server $(ARGS)
 
-check: check-packages
-	@$(MAKE) --no-print-directory VARIANT=release variant
-	@$(MAKE) --no-print-directory VARIANT=asan variant
-	@$(MAKE) --no-print-directory VARIANT=tsan variant
-	@packaging/install-packages fuzz
-	@$(MAKE) --no-print-directory VARIANT=fuzz fuzzers
+check:
+	@packaging/install-packages build check fuzz
+	@for variant in release asan tsan; do \
+		$(PARALLEL_MAKE) VARIANT=$$variant variant || exit; \
+	done
+	@$(PARALLEL_MAKE) VARIANT=fuzz fuzzers
 	@test/run release asan tsan fuzz
 
 SECONDS := 15
@@ -96,6 +103,18 @@ demo: check-packages
 crash: check-packages
 	@$(MAKE) --no-print-directory VARIANT=release build/release/test/server
 	@test/crash $(ARGS)
+
+bite: check-packages
+	@$(MAKE) --no-print-directory VARIANT=release variant
+	@test/run -k test_bite release
+
+stop: check-packages
+	@$(MAKE) --no-print-directory $(B)/test/server
+	@test/stop --variant $(VARIANT) $(ARGS)
+
+soak: check-packages
+	@$(MAKE) --no-print-directory $(B)/test/server
+	@test/soak --variant $(VARIANT) --minutes $(MINUTES) $(ARGS)
 
 bench: build-packages
 	@packaging/install-packages bench

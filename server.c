@@ -32,10 +32,12 @@
 
 /*
  * A stop is over in 3 s: so long for calls to end and to be answered, for the last events to be
- * recorded (and for pages that are being read), and for the display.
+ * recorded, for pages that are being read, and for the display. What the calls leave of their time
+ * the last events have: a loaded disk is slow.
  */
 #define STOP_PATIENCE_MS    1900
-#define DISK_PATIENCE_MS    300
+#define DISK_PATIENCE_MS    400
+#define PAGE_PATIENCE_MS    200
 #define DISPLAY_PATIENCE_MS 400
 
 /* A stream that is closed at the start would come to be a socket's or the journal's descriptor. */
@@ -221,19 +223,28 @@ static void note(const struct house *house, const char *type)
                   event_new(type, "server", clock_seconds(), data, (size_t)length));
 }
 
-/* Ends the threads that use the disk. False when one of them still waits for it. */
-static bool stop_recording(const struct house *house)
+/*
+ * Ends the threads that use the disk, the recorder at the latest at `until_ms`. False when one of
+ * them still waits for it.
+ */
+static bool stop_recording(const struct house *house, int64_t until_ms)
 {
-    bool recorded = !house->recorder || recorder_stop(house->recorder, DISK_PATIENCE_MS);
+    bool recorded =
+        !house->recorder || recorder_stop(house->recorder, until_ms - clock_monotonic_ms());
     if (!recorded)
         log_warn("the disk does not answer: the last events may not be recorded");
-    return (!house->archive || archive_stop(house->archive, DISK_PATIENCE_MS)) && recorded;
+    return (!house->archive || archive_stop(house->archive, PAGE_PATIENCE_MS)) && recorded;
 }
 
-/* Serves until a signal. False when threads are left that nothing can be taken away from. */
-static bool serve(struct gate *gate, const struct house *house, const sigset_t *ending)
+/*
+ * Serves until a signal, and sets until when the last events have to be recorded. False when
+ * threads are left that nothing can be taken away from.
+ */
+static bool serve(struct gate *gate, const struct house *house, const sigset_t *ending,
+                  int64_t *until_ms)
 {
     await_signal(ending);
+    *until_ms = clock_monotonic_ms() + STOP_PATIENCE_MS + DISK_PATIENCE_MS;
     size_t left = gate_stop(gate, STOP_PATIENCE_MS);
     if (left > 0)
         log_warn("methods that did not return in time were abandoned: %zu", left);
@@ -260,6 +271,7 @@ static int run(const struct options *options, const struct listeners *listeners,
     int status = EXIT_FAILURE;
     bool all_ended = true;
     struct text places;
+    int64_t until_ms;
     struct house house = {.options = options, .started = clock_seconds()};
     struct journal *journal = open_journal(options);
     if (!journal)
@@ -270,11 +282,13 @@ static int run(const struct options *options, const struct listeners *listeners,
     text_init(&places);
     if (gate && write_places(&places, options, listeners, journal) == 0 && gate_start(gate) == 0) {
         display_lines(house.display, places.bytes, places.length);
-        all_ended = serve(gate, &house, ending);
+        all_ended = serve(gate, &house, ending, &until_ms);
         status = EXIT_SUCCESS;
+    } else {
+        until_ms = clock_monotonic_ms() + DISK_PATIENCE_MS;
     }
     text_free(&places);
-    if (!stop_recording(&house) || !all_ended) {
+    if (!stop_recording(&house, until_ms) || !all_ended) {
         display_finish(house.display, DISPLAY_PATIENCE_MS);
         _exit(status); /* what follows would free what their threads use */
     }

@@ -94,6 +94,23 @@ void data_write(xmlrpc_env *env, struct text *text, xmlrpc_value *value)
     xmlrpc_mem_block_free(block);
 }
 
+/* A string with the bytes; escaped, if they could not be answered to anybody as they are. */
+static xmlrpc_value *new_string(xmlrpc_env *env, const char *bytes, size_t length)
+{
+    if (call_can_answer(bytes, length))
+        return xmlrpc_string_new_lp(env, length, bytes);
+    struct text escaped;
+    xmlrpc_value *string = NULL;
+    text_init(&escaped);
+    text_escape(&escaped, bytes, length, SIZE_MAX);
+    if (escaped.failed)
+        call_fault(env, FAULT_INTERNAL, "memory ran out");
+    else
+        string = xmlrpc_string_new_lp(env, escaped.length, escaped.bytes);
+    text_free(&escaped);
+    return string;
+}
+
 xmlrpc_value *data_read(xmlrpc_env *env, const char *xml, size_t length)
 {
     xmlrpc_env reading;
@@ -109,5 +126,5 @@ xmlrpc_value *data_read(xmlrpc_env *env, const char *xml, size_t length)
         call_fault(env, FAULT_INTERNAL, "memory ran out");
         return NULL;
     }
-    return xmlrpc_string_new_lp(env, length, xml);
+    return new_string(env, xml, length);
 }

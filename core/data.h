@@ -25,7 +25,7 @@ void data_write(xmlrpc_env *env, struct text *text, xmlrpc_value *value);
 
 /*
  * The value that the XML is of, a new reference; or, if it is none (the file was tampered with, or
- * the limits are lower than when it was written), a string with the XML itself.
+ * the limits are lower than when it was written), a string with the XML itself, escaped if need be.
  */
 xmlrpc_value *data_read(xmlrpc_env *env, const char *xml, size_t length);
 

@@ -75,6 +75,8 @@ void exchange_close(struct exchange *exchange, struct connection *connection)
     if (!connection->refused)
         announce_disconnected(house, connection);
     budget_set(&exchange->shared->buffered, &connection->buffered, 0);
+    if (connection->output.length > 0)
+        wire_drop_unread(connection);
     close(connection->fd);
     connections_close(house->connections, connection);
 }
@@ -409,8 +411,6 @@ void exchange_expire(struct exchange *exchange, struct connection *connection,
     } else if (has_begun) {
         time_out(exchange, connection, 408, "the request did not arrive in the time allowed");
     } else {
-        if (state == CONNECTION_WRITING)
-            wire_drop_unread(connection);
         exchange_close(exchange, connection);
     }
 }

@@ -66,8 +66,8 @@ int wire_hold(struct wire *wire, struct connection *connection);
 enum sending wire_flush(struct connection *connection);
 
 /*
- * Has the close that follows be a reset: what was sent and not read is dropped by the kernel, which
- * would keep it as long as the client reads a byte now and then.
+ * Has the close that follows be a reset, as an answer is cut: the kernel drops what of it was not
+ * read, which it would keep as long as the client reads a byte now and then.
  */
 void wire_drop_unread(const struct connection *connection);
 

@@ -193,7 +193,7 @@ static size_t whole_answer(const struct client *client)
 /* Reads one answer, unless the connection ends: with `expected` in it, or a refusal. */
 static void read_answer(struct client *client, const char *expected)
 {
-    size_t length;
+    size_t length = 0;
     while (client->fd >= 0 && (length = whole_answer(client)) == 0)
         if (!receive(client, PATIENCE_MS) && client->fd >= 0) {
             complain(client, "forgotten");

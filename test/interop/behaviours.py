@@ -4,11 +4,14 @@ A kind is a function of the crowd that lives one client's life, and returns the 
 became of it: the status of its answer, or "closed", "reset", "left"…
 """
 import asyncio
+import contextlib
 import itertools
+import random
 import re
 import socket
 import struct
 import time
+import xmlrpc.client
 
 from lookout import PING, call_body, request
 
@@ -25,13 +28,63 @@ SLEEP = request(call_body("test.sleep", 1.0))
 
 # For an answer of more than a socket takes for a client that does not read, and which costs the
 # server little to make: the first event of this type has LARGE bytes.
-LARGE = 200_000
+LARGE = 80_000
 LARGE_TYPE = "large"
 READ_LARGE = request(call_body("monitor.readEvents", "", 1, [LARGE_TYPE]))
+
+# What a good client may ask, and what is in its answer.
+MIX = [(data if isinstance(data, bytes) else request(call_body(*data)), expected)
+       for data, expected in [
+    (PING, b">pong<"),
+    (("test.echo", {"moe": [1, 2.5, True, "\u00fc" * 500], "larry": b"x" * 3000}), b"larry"),
+    (("test.echo", "x" * 60_000), b"x" * 60_000),
+    (("print", "soak", 1, [2.5, {"a": "b"}]), b"<i4>3</i4>"),
+    (("monitor.sendEvent", "soak", {"of": "a usual length"}), b"<string>"),
+    (("monitor.readEvents", "", 20, ["soak"]), b"truncated"),
+    (("monitor.readEvents", "", 20), b"truncated"),
+    (("monitor.waitEvents", "", 1, 0.05, ["soak"]), b"truncated"),
+    (("monitor.waitEvents", "999999999999999", 1, 0.05, ["never"]), b"truncated"),
+    (("monitor.getStatus",), b"uptime"),
+    (("monitor.getConnections", "", 20), b"peer"),
+    (("monitor.getMethodStats",), b"p99"),
+    (("system.listMethods",), b"system.multicall"),
+    (("system.methodHelp", "print"), b"<string>"),
+    (("system.multicall", [{"methodName": "monitor.ping", "params": []},
+                           {"methodName": "monitor.sendEvent", "params": ["soak"]},
+                           {"methodName": "none", "params": []}]), b"-32601"),
+    (("no.such.method",), b"-32601"),
+    (("monitor.sendEvent", 1), b"-32602"),
+    (request(b"", "Transfer-Encoding: chunked") + b"%x\r\n%b\r\n0\r\n\r\n" % (
+        len(call_body("monitor.ping")), call_body("monitor.ping")), b">pong<"),
+]]
+
+HOSTILE = [
+    b"\0" * 1000,
+    b"\r\n\r\n\r\n",
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(200)),
+    b"GET / HTTP/1.0\r\n\r\n",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"POST /RPC2 HTTP/1.1\r\nX: " + b"x" * 9000 + b"\r\n\r\n",
+    b"POST /RPC2 HTTP/1.1\r\n" + b"X: x\r\n" * 500 + b"\r\n",
+    request(b"", "Content-Length: -1"),
+    request(b"", "Content-Length: 99999999999"),
+    request(b"", "Transfer-Encoding: chunked") + b"zz\r\n",
+    request(call_body("monitor.ping"), "Host: evil.example"),
+    request(call_body("monitor.ping"), "Content-Type: text/plain"),
+    request(b"<methodCall><methodName>print</methodName><params>"),
+    request(b"<a>" * 5000),
+    request(b'<!DOCTYPE a [<!ENTITY b "cccc">]><methodCall>&b;</methodCall>'),
+    request(call_body("test.infinity")),
+    PING * 50,
+    PING[:-30],
+]
 
 HEAD = b"POST /RPC2 HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml\r\n"
 BODY = request(b"", "Content-Length: 100000") + b"<?xml"
 CHUNKS = request(b"", "Transfer-Encoding: chunked") + b"5\r\n<?xml\r\n"
+
+
+tokens = itertools.count(1)  # no two prints of a crowd are the same
 
 
 class Ended(Exception):
@@ -100,14 +153,12 @@ class Client:
             return str(end)
 
     def sip(self):
-        """Takes a few bytes. False when the connection was reset: also if there are some left."""
+        """Takes a few bytes. A reset ends it also when there are some left."""
         if self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-            return False
-        try:
-            self._socket.recv(SIP)
-        except BlockingIOError:
-            pass
-        return True
+            raise Ended("reset")
+        with contextlib.suppress(BlockingIOError):
+            if not self._socket.recv(SIP):
+                raise Ended("closed")
 
     def reset(self):
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
@@ -143,9 +194,12 @@ def sipping(opening):
     """Reads a few bytes now and then, through a window that is hardly open."""
     async def live(crowd):
         client = await Client.arrived(crowd, opening, receive_buffer=1)
-        while client.sip():
-            await asyncio.sleep(INTERVAL_S)
-        return client, "reset"
+        try:
+            while True:
+                client.sip()
+                await asyncio.sleep(INTERVAL_S)
+        except Ended as end:
+            return client, str(end)
     return live
 
 
@@ -205,6 +259,76 @@ async def come_and_ping(crowd):
     return client, outcome
 
 
+async def until_ended(client, act):
+    """Does it again and again, as fast as it is answered. What ended it is returned."""
+    try:
+        while True:
+            await act(client)
+    except Ended as end:
+        return client, str(end)
+
+
+async def press(crowd):
+    """Pings without a pause until the server has gone."""
+    client = await Client.arrived(crowd, b"")
+    return await until_ended(client, ping)
+
+
+async def print_token(client):
+    """Notes the token that the server says it has printed."""
+    token = f"token {next(tokens)}"
+    await client.send(request(call_body("print", token)))
+    status, body = await client.read()
+    if status != 200 or b"<fault>" in body:
+        raise Ended(f"{status}: {body}")
+    client.crowd.notes.append(token)
+
+
+async def print_tokens(crowd):
+    client = await Client.arrived(crowd, b"")
+    return await until_ended(client, print_token)
+
+
+async def wait_for_nothing(crowd):
+    """Is answered "empty" when its time is over, or the server stops."""
+    client = await Client.arrived(crowd, WAIT)
+    try:
+        status, body = await client.read()
+    except Ended as end:
+        return client, str(end)
+    value = xmlrpc.client.loads(body)[0][0]
+    return client, "empty" if status == 200 and value["events"] == [] else f"{status}: {body}"
+
+
+def check(status, body, expected):
+    if status != 200 or expected not in body:
+        raise Ended(f"{status} without {expected}: {body[:1000]}")
+
+
+def calling(calls):
+    """Makes so many calls, each another one, over a connection that it then closes."""
+    async def live(crowd):
+        client = await Client.arrived(crowd, b"")
+        try:
+            for _ in range(calls):
+                data, expected = random.choice(MIX)
+                await client.send(data)
+                check(*await client.read(), expected)
+        except Ended as end:
+            return client, str(end)
+        return client, "served"
+    return live
+
+
+async def throw(crowd):
+    """Sends what nobody should, and is content with whatever becomes of it."""
+    try:
+        client = await Client.arrived(crowd, random.choice(HOSTILE))
+    except Ended as end:
+        return Client(crowd), str(end)
+    return client, await client.outcome()
+
+
 SLOW = {
     "silent": dripping(b"", b""),
     "slow head": dripping(HEAD, b"X-a: b\r\n"),
@@ -240,4 +364,8 @@ LEAVING = {
 
 GOOD = {"good": keep_pinging, "good, each time anew": come_and_ping}
 
-KINDS = {**SLOW, **HALF_CLOSED, **LEAVING, **GOOD}
+BUSY = {"pressing": press, "printing": print_tokens, "waiting": wait_for_nothing}
+
+MIXED = {"calling": calling(100), "calling once": calling(1), "throwing": throw}
+
+KINDS = {**SLOW, **HALF_CLOSED, **LEAVING, **GOOD, **BUSY, **MIXED}

@@ -1,7 +1,7 @@
 """A client that means well: it calls again and again, and measures how long each answer takes.
 
-As a program, in a process of its own so that no other Python gets in its way: HOST PORT. It ends at
-the end of its input, and says how it went on its output.
+As a program, in a process of its own so that no other Python gets in its way: HOST PORT. It ends
+at the end of its input, and says how it went on its output.
 """
 import json
 import os

@@ -103,7 +103,7 @@ def complaint(case, back, cut_short=False):
             wrong = wrong_response(expected, response, without_content)
             if wrong:
                 return f"response {i + 1}: {wrong}"
-    except Exception as error:  # pylint: disable=broad-except; whatever a broken server sends
+    except Exception as error:  # whatever a broken server sends
         return f"what came back cannot be read ({error!r}): {short(back)}"
     if len(responses) > len(wanted) or len(responses) < len(wanted) and not cut_short:
         return f"{len(responses)} responses, not {len(wanted)}"

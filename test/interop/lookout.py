@@ -116,14 +116,15 @@ class Server:
     environment.
     """
 
-    def __init__(self, *options, listen=("127.0.0.1:0",), expect_stderr=(), variables=()):
+    def __init__(self, *options, listen=("127.0.0.1:0",), expect_stderr=(), variables=(),
+                 program=SERVER):
         if "--journal" not in options:
             options = ("--journal", os.path.join(STATE, f"{next(_journals)}.db"), *options)
         self.options, self.variables = options, dict(variables)
         self.journal = options[options.index("--journal") + 1]
         self.expect_stderr = list(expect_stderr)
         self._marks = itertools.count(1)
-        command = [SERVER]
+        command = [program]
         for address in listen:
             command += ["--listen", address]
         self.process = subprocess.Popen(
@@ -266,6 +267,8 @@ def read_response(stream, without_content=False):
     version, status, _ = start.decode("ascii").split(" ", 2)
     headers = {}
     for line in iter(stream.readline, b"\r\n"):
+        if not line:
+            raise AssertionError("a response ended within its head")
         name, _, value = line.decode("ascii").partition(":")
         headers[name.lower()] = value.strip()
     body = b"" if without_content else stream.read(int(headers.get("content-length", 0)))

@@ -10,7 +10,7 @@ NASTY = re.compile("[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206
 # All that a server shows, of which a string must not make up a line.
 LINES = re.compile(r"(listening on|recording in) \S+|connected on [-0-9:. ]+ conn\d+ \S+|"
                    r"disconnected on [-0-9:. ]+ conn\d+ \S+ .+|"
-                   r"print conn\d+ (\d+ [a-z0-9A-Z.]+ .*|no arguments|… .*|sum .*)|"
+                   r"print conn\d+ (\d+ [a-z0-9A-Z.]+( .*)?|no arguments|… .*|sum .*)|"
                    r"… \d+ lines? w(as|ere) not shown: the terminal did not keep up")
 
 

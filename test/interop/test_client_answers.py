@@ -1,4 +1,5 @@
 """The C client where what answers is not Lookout, or not the Lookout that it knows."""
+import contextlib
 import json
 import socket
 import threading
@@ -23,6 +24,28 @@ def refuse(*_):
 
 def page(events, following):
     return {"events": events, "next": following, "first": "1", "truncated": False}
+
+
+@contextlib.contextmanager
+def answers_of(*bodies):
+    """The address of a server that answers its calls with these, one after the other.
+
+    One that is empty is no answer: the connection ends.
+    """
+    def serve():
+        for body in bodies:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                if body:
+                    connection.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: text/xml\r\n"
+                                       b"Content-Length: %d\r\n\r\n" % len(body) + body)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+        thread.join(PATIENCE)
 
 
 class AnswersTest(unittest.TestCase):
@@ -127,22 +150,9 @@ class Methods(AnswersTest):
         self.assertEqual(shown, [{"method": "add"}, {"method": "sub"}])
 
     def test_a_server_that_goes_in_between_is_told(self):
-        listener = socket.create_server(("127.0.0.1", 0))
-        self.addCleanup(listener.close)
-
-        def serve():
-            for body in (xmlrpc.client.dumps((["add"],), methodresponse=True).encode(), b""):
-                connection, _ = listener.accept()
-                with connection:
-                    connection.recv(65536)
-                    if body:
-                        connection.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: text/xml\r\n"
-                                           b"Content-Length: %d\r\n\r\n" % len(body) + body)
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        done = run(CLIENT, f"127.0.0.1:{listener.getsockname()[1]}", "methods")
-        thread.join(PATIENCE)
+        names = xmlrpc.client.dumps((["add"],), methodresponse=True).encode()
+        with answers_of(names, b"") as address:
+            done = run(CLIENT, address, "methods")
         self.assertEqual((done.returncode, done.stdout), (UNREACHABLE, ""))
         self.assertIn("no answer in HTTP", done.stderr)
 
@@ -213,6 +223,15 @@ class Events(AnswersTest):
                             "--json", "events", "--follow", "--since", "0", status=FAULT,
                             said=self.NO_EVENTS)
         self.assertEqual(json.loads(shown)["id"], "1")
+
+    def test_a_web_page_in_its_place_ends_it(self):
+        first = page([{"id": "1", "type": "a", "data": ""}], "1")
+        with answers_of(xmlrpc.client.dumps((first,), methodresponse=True).encode(),
+                        b"<html>Welcome!</html>") as address:
+            done = run(CLIENT, address, "--json", "events", "--follow", "--since", "0")
+        self.assertEqual(done.returncode, UNREACHABLE)
+        self.assertEqual(json.loads(done.stdout)["id"], "1")
+        self.assertRegex(done.stderr, r"\A.*the answer is not XML-RPC.*\n.*\n\Z")
 
     def test_an_event_that_has_nothing_takes_a_line(self):
         shown = self.client({"monitor.readEvents": lambda after, *_: page([{}] * (not after), "1")},

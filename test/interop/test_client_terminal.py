@@ -90,7 +90,8 @@ class Terminal(LookoutTest):
 
     def test_a_disk_that_is_full_is_told(self):
         for arguments in (("status",), ("ping",), ("ping", "--count", "2", "--interval", "0"),
-                          ("events",), ("--json", "methods"), ("help", "print")):
+                          ("events",), ("--json", "methods"), ("help", "print"),
+                          ("call", "test.echo", "x" * 10000)):  # more than stdio keeps
             with self.subTest(arguments=arguments), open("/dev/full", "w") as full:
                 done = subprocess.run([CLIENT, self.address, *arguments], stdin=subprocess.DEVNULL,
                                       stdout=full, stderr=subprocess.PIPE, text=True,

@@ -71,6 +71,7 @@ class EventsTest(unittest.TestCase):
     def setUp(self):
         self.server = self.enterContext(Server(*self.options))
         self.proxy = self.enterContext(self.server.proxy())
+        wait_until(lambda: read_events(self.proxy), "server.start is not recorded")
 
     def client(self, *arguments, status=DONE, said=""):
         """What the client writes to stdout; to stderr, when all is well, it writes `said`."""

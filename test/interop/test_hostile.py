@@ -10,11 +10,11 @@ import unittest
 import catalogue
 from good_client import GoodClient
 from judge import complaint
-from lookout import LookoutTest, SLOW, call_body, request, wait_until
+from lookout import LookoutTest, PATIENCE, SLOW, call_body, request, wait_until
 from terminal import assert_shown
 from volley import Shot, fire
 
-AT_ONCE = 250  # connections
+AT_ONCE = int(250 / SLOW)  # connections
 SPLIT_SIZE = 2048  # bytes: longer inputs are not split at each of them
 P99 = 0.1 * SLOW  # seconds, of the client that means well
 
@@ -40,7 +40,7 @@ def places(cases, body_stride=1):
 
 
 class Hostile(LookoutTest):
-    options = ("--validator",)
+    options = ("--validator", "--request-timeout", str(PATIENCE))
 
     @classmethod
     def setUpClass(cls):

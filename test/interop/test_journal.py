@@ -66,25 +66,27 @@ class Starting(unittest.TestCase):
 
     def test_files_that_are_no_journal_are_left_alone(self):
         folder = self.enterContext(tempfile.TemporaryDirectory())
-        text, short, other, later = (os.path.join(folder, name)
-                                     for name in ("text", "short", "other", "later"))
-        with open(text, "w", encoding="ascii") as file:
-            file.write("this is not a database\n" * 1000)
-        with open(short, "w", encoding="ascii") as file:
-            file.write("SQLite format")  # shorter than what every database begins with
-        for path, version in ((other, 0), (later, 99)):
-            with contextlib.closing(sqlite3.connect(path)) as database:
-                if version:  # as far as that tells
-                    database.execute("PRAGMA application_id = 1280266059")
-                    database.execute(f"PRAGMA user_version = {version}")
-                database.execute("CREATE TABLE events (mine)")
-        for path, why in ((text, "not a|no journal|damaged"), (short, "not a|damaged"), (other, "no journal|not a"),
-                          (later, "later|newer")):
-            with self.subTest(path=path):
+        lookout = "PRAGMA application_id = 1280266059"
+        cases = (("text", b"this is not a database\n" * 1000, "not a journal, or is damaged"),
+                 ("short", b"SQLite format", "not a journal, or is damaged"),
+                 ("noise", b"SQLite format 3\0" + b"\xa5" * 5000, "not a journal, or is damaged"),
+                 ("other", ("CREATE TABLE events (mine)",), "another program's database"),
+                 ("empty", ("PRAGMA application_id = 42",), "another program's database"),
+                 ("later", (lookout, "PRAGMA user_version = 99"), "made by a later release"))
+        for name, content, why in cases:
+            path = os.path.join(folder, name)
+            with self.subTest(name=name):
+                if isinstance(content, bytes):
+                    with open(path, "wb") as file:
+                        file.write(content)
+                else:
+                    with contextlib.closing(sqlite3.connect(path)) as database:
+                        for statement in content:
+                            database.execute(statement)
                 with open(path, "rb") as file:
                     before = file.read()
-                self.assert_refused(f"{path}.*({why})", "--journal", path)
-                self.assertFalse(path in (text, short) and os.path.exists(path + "-lock"))
+                self.assert_refused(f"{path}.*{why}", "--journal", path)
+                self.assertFalse(name in ("text", "short") and os.path.exists(path + "-lock"))
                 with open(path, "rb") as file:
                     self.assertEqual(file.read(), before)
 
@@ -152,6 +154,36 @@ class Restarting(unittest.TestCase):
             self.assertFalse(any(page["truncated"] for page in rest))
             self.assertEqual([event for page in rest for event in page["events"]],
                              [event for event in events if int(event["id"]) > int(cursor)])
+
+    def test_it_goes_on_however_little_is_synced(self):
+        for sync in ("full", "normal", "off"):
+            with self.subTest(sync=sync):
+                with Server("--sync", sync) as server, server.proxy() as proxy:
+                    first = proxy.monitor.sendEvent("mine", 1)
+                with server.again() as again, again.proxy() as proxy:
+                    second = proxy.monitor.sendEvent("mine", 2)
+                    self.assertEqual([event["id"] for event in read_events(proxy, "mine")],
+                                     [first, second])
+                    self.assertGreater(int(second), int(first))
+
+    def test_ids_that_were_tampered_with_are_not_given_again(self):
+        with Server() as server, server.proxy() as proxy:
+            before = proxy.monitor.sendEvent("mine", 1)
+        with contextlib.closing(sqlite3.connect(server.journal, isolation_level=None)) as database:
+            database.execute("UPDATE state SET value = 1 WHERE name = 'reserved'")
+        with server.again() as again, again.proxy() as proxy:
+            self.assertGreater(int(proxy.monitor.sendEvent("mine", 2)), int(before))
+
+    def test_data_that_was_tampered_with_is_shown_as_it_is(self):
+        """One that no answer could carry would hide those after it from every reader."""
+        with Server() as server, server.proxy() as proxy:
+            ids = [proxy.monitor.sendEvent("mine", [i]) for i in range(3)]
+        with contextlib.closing(sqlite3.connect(server.journal, isolation_level=None)) as database:
+            for data, event_id in zip(("no <xml>", "a bell\a"), ids):
+                database.execute("UPDATE events SET data = ? WHERE id = ?", (data, event_id))
+        with server.again() as again, again.proxy() as proxy:
+            self.assertEqual([event["data"] for event in read_events(proxy, "mine")],
+                             ["no <xml>", "a bell\\a", [2]])
 
     def test_a_cursor_from_before_a_kill_is_still_one(self):
         """Also one past all events that were recorded: of a reader that had seen all."""

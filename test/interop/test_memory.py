@@ -270,7 +270,6 @@ class Load(MemoryTest):
     """Many clients at once, of whom many are told that there is no memory."""
 
     SECONDS = 2
-    options = ("--sync", "off")  # what the disk does is not the matter here
 
     def setUp(self):
         super().setUp()

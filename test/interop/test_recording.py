@@ -149,6 +149,16 @@ class Held(VfsTest):
         self.holder.send(PING)
         self.assertEqual([self.holder.read().value() for _ in range(2)], [2, "pong"])
 
+    def test_a_stop_gives_the_disk_what_time_it_has(self):
+        """What comes last, that it stops, takes a sync of its own, after that of who left."""
+        self.proxy.test.vfsSyncMs(400)
+        self.holder.send(print_request(1))
+        self.wait_until_held(self.holder)
+        self.server.stop()
+        self.assertEqual(self.holder.read().value(), 1)
+        with self.server.again() as again, again.proxy() as proxy:
+            self.assertEqual(len(read_events(proxy, "server.stop")), 1)
+
     def test_a_multicall_is_held_as_a_whole(self):
         calls = [{"methodName": "print", "params": [i]} for i in range(3)]
         self.holder.send(request(call_body("system.multicall", calls)))

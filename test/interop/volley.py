@@ -24,14 +24,16 @@ class Shot:
         self.end = end
         self.back = b""  # all that has come back, up to the end
 
-    def connect(self, server):
+    def open(self):
         self.socket = socket.socket()
         self.socket.settimeout(PATIENCE)
+        return self.socket
+
+    def connect(self, server):
         self.socket.connect((server.host, server.port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self.port = self.socket.getsockname()[1]
-        return self.socket
 
     def send(self, data):
         if data:
@@ -62,7 +64,8 @@ def fire(server, shots):
     """Sends all, the second parts once every first one was read, and collects what comes back."""
     with contextlib.ExitStack() as stack:
         for shot in shots:
-            stack.enter_context(shot.connect(server))
+            stack.enter_context(shot.open())
+            shot.connect(server)
             shot.send(shot.first)
         if any(shot.rest for shot in shots):
             wait_until_read(server, shots)

@@ -1,0 +1,23 @@
+"""A short soak: what is left of good, slow and hostile clients (make soak: for a long time)."""
+import unittest
+
+from lookout import SLOW
+from soaking import Soak
+
+SECONDS = 6
+GROWTH_KIB = 8192  # so shortly after the start; a sanitizer's memory says nothing
+
+
+@unittest.skipIf(SLOW == 4, "the address sanitizer has seen each part of it alone")
+class ShortSoak(unittest.TestCase):
+    def test_nothing_is_left_of_them(self):
+        soak = Soak()
+        self.addCleanup(soak.server.kill)
+        grown_kib = soak.run(SECONDS)
+        if SLOW == 1:
+            self.assertLess(grown_kib, GROWTH_KIB)
+        soak.server.stop()
+
+
+if __name__ == "__main__":
+    unittest.main()
