@@ -194,8 +194,8 @@ $(patsubst methods/%.c,$(B)/test/test_%,$(METHODS)): $(B)/test/test_%: $(B)/meth
 $(B)/test/test_ownership: $(call objects,$(METHODS))
 
 fuzzers: $(FUZZERS:%=$(B)/fuzz/%)
-# The edges that count are those of what is tried. Comparisons are not traced: that takes half of the
-# speed, and the dictionaries know the words.
+# The edges that count are those of what is tried. Comparisons are not traced: that takes half of
+# the speed, and the dictionaries know the words.
 $(B)/core/%.o $(B)/cli/%.o $(B)/methods/%.o $(B)/test/fuzz/gate/turns_%.o: \
 	COVERAGE_fuzz := -fsanitize-coverage=inline-8bit-counters,pc-table
 $(B)/fuzz/%: $(B)/test/fuzz/fuzz_%.o $(B)/libcore.a $(B)/libcli.a

@@ -42,6 +42,7 @@ static const struct options options = {
     .max_connections = MAX_OPEN,
     .max_body = 2048,
     .max_head = 512,
+    .max_buffered = 20000,
     .keepalive_ms = 30000,
     .request_timeout_ms = 10000,
     .max_multicall = 4,
@@ -248,7 +249,7 @@ static bool take_step(void)
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
         if (steps[i].letter == letter)
             steps[i].take();
-    check_slots(&world.house, world.nested);
+    check_slots(&world.house, world.gate, world.nested);
     return letter != LEAVE || world.nested == 0;
 }
 
@@ -283,11 +284,11 @@ static xmlrpc_value *linger(xmlrpc_env *env, struct call *call, xmlrpc_value *pa
     return NULL;
 }
 
-/* A response that no socket takes at once. */
+/* A response that no socket takes at once, and of which not two may be kept. */
 static xmlrpc_value *big(xmlrpc_env *env, struct call *call, xmlrpc_value *params)
 {
     (void)call, (void)params;
-    static char bytes[1 << 14];
+    static char bytes[1 << 15];
     memset(bytes, 'b', sizeof(bytes));
     return xmlrpc_string_new_lp(env, sizeof(bytes), bytes);
 }
@@ -366,7 +367,7 @@ static void settle(void)
             work();
         clock_advance(100000);
         gate_keeper_turn(world.gate);
-        check_slots(&world.house, world.nested);
+        check_slots(&world.house, world.gate, world.nested);
     }
     work();
 }

@@ -35,14 +35,15 @@ static void check_open(const struct connection *connection, enum connection_stat
 static void check_free(const struct connection *connection)
 {
     assert(connection->fd == -1 && atomic_load(&connection->id) == 0);
-    assert(!connection->is_waiter && connection->unrecorded == 0);
+    assert(!connection->is_waiter && connection->unrecorded == 0 && connection->buffered == 0);
     assert(atomic_load(&connection->deadline_ms) == NO_DEADLINE);
     assert(connection->input.bytes == NULL && connection->output.bytes == NULL);
 }
 
-void check_slots(const struct house *house, unsigned running)
+void check_slots(const struct house *house, struct gate *gate, unsigned running)
 {
     struct connections *connections = house->connections;
+    size_t buffered = 0;
     unsigned counts[CONNECTION_CLOSING + 1] = {0}, open = 0, refused = 0, waiters = 0;
     for (uint32_t i = 0; i < used_slots(house); i++) {
         struct connection *connection = connections_at(connections, i);
@@ -61,6 +62,7 @@ void check_slots(const struct house *house, unsigned running)
         }
         assert(states == 1);
         waiters += connection->is_waiter;
+        buffered += connection->buffered;
     }
     uint32_t table_open, peak;
     uint64_t total, first, last;
@@ -70,7 +72,7 @@ void check_slots(const struct house *house, unsigned running)
     assert(open == table_open && open <= house->options->max_connections &&
            refused <= CHECKED_REFUSED);
     assert(counts[CONNECTION_RUNNING] == running);
-    assert(waiters == table_waiters);
+    assert(waiters == table_waiters && buffered == gate_buffered(gate));
 }
 
 static short poll_now(int fd, short events)

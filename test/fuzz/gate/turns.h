@@ -33,6 +33,7 @@ bool gate_worker_is_busy(struct gate *gate, size_t worker);
 void gate_keeper_turn(struct gate *gate);
 
 struct timers *gate_timers(struct gate *gate);
+size_t gate_buffered(struct gate *gate);
 
 /* Commits what is queued. False: there was nothing. */
 bool recorder_turn(struct recorder *recorder);

@@ -66,3 +66,8 @@ struct timers *gate_timers(struct gate *gate)
 {
     return gate->shared.timers;
 }
+
+size_t gate_buffered(struct gate *gate)
+{
+    return atomic_load(&gate->shared.buffered.used);
+}
