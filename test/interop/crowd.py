@@ -21,6 +21,7 @@ import time
 
 from behaviours import KINDS
 
+AGAIN_S = 0.02  # until one that has come to its end is followed
 CONNECT_SLICE = 200  # that connect at once: fewer than a listening socket keeps
 
 
@@ -62,6 +63,7 @@ class Crowd:
                 self._open.append(client)
                 return
             client.close()
+            await asyncio.sleep(AGAIN_S)
 
     async def end_of_all(self):
         await asyncio.wait(self._lives)

@@ -5,7 +5,7 @@ import time
 import unittest
 
 from behaviours import HALF_CLOSED, LARGE, LARGE_TYPE, LEAVING, SLOW as SLOW_KINDS
-from crowding import Crowd, Neighbour, footprint
+from crowding import Crowd, Neighbour, footprint, footprint_alone
 from lookout import PATIENCE, SLOW, Server, read_events, run, wait_until
 
 P99_MS = 100 * SLOW  # of a good client beside them
@@ -60,7 +60,7 @@ class Crowds(unittest.TestCase):
                                                variables={"LOOKOUT_TEST_VFS": "sync_ms=0"}))
         with self.server.proxy() as proxy:
             proxy.monitor.sendEvent(LARGE_TYPE, "x" * LARGE)
-        before = footprint(self.server)
+        before = footprint_alone(self.server)
         self.addCleanup(self.assert_nothing_is_left, before)
         # What the machine gives at that moment is measured with a server that has no crowd.
         elsewhere = self.enterContext(Neighbour(self.enterContext(Server("--quiet"))))
