@@ -28,7 +28,7 @@ SLEEP = request(call_body("test.sleep", 1.0))
 
 # For an answer of more than a socket takes for a client that does not read, and which costs the
 # server little to make: the first event of this type has LARGE bytes.
-LARGE = 80_000
+LARGE = 64_000
 LARGE_TYPE = "large"
 READ_LARGE = request(call_body("monitor.readEvents", "", 1, [LARGE_TYPE]))
 

@@ -15,7 +15,7 @@ from lookout import SLOW, Server, wait_until
 # Small, so that what is bounded is at its bound when the server is warm; and it is not the disk that
 # is waited for.
 OPTIONS = ("--quiet", "--sync", "normal", "--recent", "256K", "--keep-events", "2000",
-           "--request-timeout", "1", "--keepalive", "2")
+           "--request-timeout", "5", "--keepalive", "5")
 
 GOOD = {"calling": 8, "calling once": 4, "calling in bursts": 32}
 BAD = {"throwing": 4, **dict.fromkeys(SLOW_KINDS, 8), **dict.fromkeys(HALF_CLOSED, 1),

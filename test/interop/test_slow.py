@@ -18,7 +18,7 @@ RUNNING_EACH = 40  # each takes a thread
 SYNC_MS = 5000  # of the disk: so long are all of them held together
 
 # With these the slow are timed out while a test waits for it; with the others nobody is.
-REQUEST_TIMEOUT_S, KEEPALIVE_S = (2.0, 2.5) if SLOW == 1 else (5.0, 6.0)
+REQUEST_TIMEOUT_S, KEEPALIVE_S = (3.0, 3.5) if SLOW == 1 else (5.0, 6.0)
 SHORT = ("--request-timeout", str(REQUEST_TIMEOUT_S), "--keepalive", str(KEEPALIVE_S))
 LONG = ("--request-timeout", "3600", "--keepalive", "3600")
 DRAIN_S = 2  # for so long the server reads on when it has answered for the last time
