@@ -64,7 +64,7 @@ help:
 	@echo 'make bite           take out the guards one by one: the hostile cases must fail'
 	@echo 'make stop           stop a server under full load 100 times: each within 3 s'
 	@echo 'make soak           good and bad clients for MINUTES=30, also with VARIANT=tsan'
-	@echo 'make bench          ping beside the stock Abyss server, what must be quick, events'
+	@echo 'make bench          ping beside the stock Abyss server, what must be quick, events, slow clients'
 	@echo 'make screenshots    take the pictures in screenshots/ again'
 	@echo 'make api            doc/API.md again, from the server'
 	@echo 'make dist           the zip of sources and screenshots'
@@ -123,6 +123,7 @@ bench: build-packages
 	@bench/ping
 	@bench/bounds
 	@bench/events
+	@bench/slow
 
 screenshots: build-packages
 	@packaging/install-packages check screenshots

@@ -28,7 +28,7 @@ SLEEP = request(call_body("test.sleep", 1.0))
 
 # For an answer of more than a socket takes for a client that does not read, and which costs the
 # server little to make: the first event of this type has LARGE bytes.
-LARGE = 80_000
+LARGE = 64_000
 LARGE_TYPE = "large"
 READ_LARGE = request(call_body("monitor.readEvents", "", 1, [LARGE_TYPE]))
 
@@ -41,7 +41,7 @@ MIX = [(data if isinstance(data, bytes) else request(call_body(*data)), expected
     (("print", "soak", 1, [2.5, {"a": "b"}]), b"<i4>3</i4>"),
     (("monitor.sendEvent", "soak", {"of": "a usual length"}), b"<string>"),
     (("monitor.readEvents", "", 20, ["soak"]), b"truncated"),
-    (("monitor.readEvents", "", 20), b"truncated"),
+    (("monitor.readEvents", "", 20, ["print"]), b"truncated"),
     (("monitor.waitEvents", "", 1, 0.05, ["soak"]), b"truncated"),
     (("monitor.waitEvents", "999999999999999", 1, 0.05, ["never"]), b"truncated"),
     (("monitor.getStatus",), b"uptime"),
@@ -305,15 +305,16 @@ def check(status, body, expected):
         raise Ended(f"{status} without {expected}: {body[:1000]}")
 
 
-def calling(calls):
+def calling(calls, at_once=1):
     """Makes so many calls, each another one, over a connection that it then closes."""
     async def live(crowd):
         client = await Client.arrived(crowd, b"")
         try:
-            for _ in range(calls):
-                data, expected = random.choice(MIX)
-                await client.send(data)
-                check(*await client.read(), expected)
+            for _ in range(calls // at_once):
+                burst = random.choices(MIX, k=at_once)
+                await client.send(b"".join(data for data, _ in burst))
+                for _, expected in burst:
+                    check(*await client.read(), expected)
         except Ended as end:
             return client, str(end)
         return client, "served"
@@ -366,6 +367,7 @@ GOOD = {"good": keep_pinging, "good, each time anew": come_and_ping}
 
 BUSY = {"pressing": press, "printing": print_tokens, "waiting": wait_for_nothing}
 
-MIXED = {"calling": calling(100), "calling once": calling(1), "throwing": throw}
+MIXED = {"calling": calling(100), "calling once": calling(1),
+         "calling in bursts": calling(200, at_once=10), "throwing": throw}
 
 KINDS = {**SLOW, **HALF_CLOSED, **LEAVING, **GOOD, **BUSY, **MIXED}

