@@ -74,6 +74,7 @@ static void a_mistake_is_refused_and_named(void **state)
         {"[::1", "']' is missing"},
         {"[::1]80", "may follow"},
         {"[localhost]:80", "not an IPv6 address"},
+        {"[1111:2222:3333:4444:5555:6666:255.255.255.2555]", "not an IPv6 address"},
         {"[::1%]", "not an IPv6 address"},
         {"[127.0.0.1]", "not an IPv6 address"},
         {"1:2:3", "[ADDRESS]:PORT"},

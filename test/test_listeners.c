@@ -183,6 +183,10 @@ static void an_address_of_an_unknown_kind_is_left_out_of_a_name(void **state)
     name.infos[0].ai_family = AF_MAX;
     add_address("127.0.0.1", 0);
     assert_listens(NAME ":0", 1, "http://127.0.0.1:");
+    forget_name(NULL);
+    add_address("127.0.0.2", 0);
+    name.infos[0].ai_family = AF_MAX;
+    assert_refused(NAME ":0", NAME ":0: Address family not supported by protocol\n");
 }
 
 static void a_name_of_another_machine_alone_is_refused(void **state)

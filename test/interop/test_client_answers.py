@@ -234,8 +234,8 @@ class Events(AnswersTest):
         self.assertRegex(done.stderr, r"\A.*the answer is not XML-RPC.*\n.*\n\Z")
 
     def test_an_event_that_has_nothing_takes_a_line(self):
-        shown = self.client({"monitor.readEvents": lambda after, *_: page([{}] * (not after), "1")},
-                            "events")
+        shown = self.client(
+            {"monitor.readEvents": lambda after, *_: page([{}] * (not after), "1")}, "events")
         self.assertEqual(len(shown.splitlines()), 2)  # under the headings
 
     def test_fewer_wanted_than_there_are(self):
