@@ -32,8 +32,9 @@ SANITIZERS = {
     "TSAN_OPTIONS": "second_deadlock_stack=1:halt_on_error=0",
 }
 
-# Tests that run in the background inherit that Ctrl-C is ignored, and would pass it on.
+# Tests that run in the background, or under nohup, inherit what is ignored, and would pass it on.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # What a server says on stderr when it cannot record, and when it can again.
 RECORDING_FAILS = ["events cannot be recorded: ", "events are recorded again: "]
