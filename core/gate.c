@@ -479,8 +479,8 @@ size_t gate_stop(struct gate *gate, int64_t patience_ms)
     atomic_store(&gate->shared.stopping, true); /* before those that wait look at it */
     acceptor_stop(&gate->acceptor);
     events_release_all(gate->shared.house->events);
-    /* A part is kept for the threads to end in. */
-    empty_the_house(gate, until_ms - patience_ms / 8);
+    /* A part is kept for the threads to end in: a loaded machine does not run them at once. */
+    empty_the_house(gate, until_ms - patience_ms / 4);
 
     eventfd_write(gate->exit_fd, 1);
     atomic_store(&gate->keeper_ends, true);

@@ -12,7 +12,7 @@ from behaviours import HALF_CLOSED, LARGE, LARGE_TYPE, LEAVING, SLOW as SLOW_KIN
 from crowding import Crowd, Footprint, footprint, footprint_alone
 from lookout import SLOW, Server, wait_until
 
-# Small, so that what is bounded is at its bound when the server is warm; and it is not the disk that
+# Small, so that what is bounded is at its bound when the server is warm; and the disk is not what
 # is waited for.
 OPTIONS = ("--quiet", "--sync", "normal", "--recent", "256K", "--keep-events", "2000",
            "--request-timeout", "5", "--keepalive", "5")

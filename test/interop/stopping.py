@@ -61,7 +61,8 @@ def stop_under_load(moment=random):
     require(report.outcomes["waiting"] == {"empty": WAITING},
             f"what became of those who waited: {report.outcomes['waiting']}")
     for kind in ("pressing", "printing"):
-        require(set(report.outcomes[kind]) <= {"closed", "reset"}, f"{kind}: {report.outcomes[kind]}")
+        require(set(report.outcomes[kind]) <= {"closed", "reset"},
+                f"what became of who was {kind}: {report.outcomes[kind]}")
     printed = printed_in(server.journal)
     acknowledged = [note for note in report.notes if isinstance(note, str)]
     lost = set(acknowledged) - set(printed)
