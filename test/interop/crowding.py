@@ -109,5 +109,7 @@ def footprint(server):
 
 def footprint_alone(server):
     """That of a server whose last client has just left: when it has seen it."""
-    wait_until(lambda: footprint(server).connections == 0, "a client does not leave")
-    return footprint(server)
+    def alone():
+        found = footprint(server)
+        return found if found.connections == 0 else None
+    return wait_until(alone, "a client does not leave")

@@ -24,6 +24,7 @@ SERVER = os.path.abspath(os.environ.get("LOOKOUT_SERVER", "./server"))
 CLIENT = os.path.abspath(os.environ.get("LOOKOUT_CLIENT", "./client"))
 SLOW = float(os.environ.get("LOOKOUT_SLOW", "1"))
 PATIENCE = 10 * SLOW  # seconds: for what comes at once unless something is broken
+STOP_S = 6 * SLOW  # twice what is promised of a stop, which test/stop holds it to
 
 # A sanitizer's report is on stderr, where nothing is expected; these make it one to learn from.
 SANITIZERS = {
@@ -170,10 +171,10 @@ class Server:
 
     def await_end(self):
         try:
-            self.process.wait(3 * SLOW)
+            self.process.wait(STOP_S)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise AssertionError(f"the server did not end within {3 * SLOW} s") from None
+            raise AssertionError(f"the server did not end within {STOP_S} s") from None
         self._collect()
         complaints = [line for line in self.stderr.all()
                       if not any(re.search(pattern, line) for pattern in self.expect_stderr)]
@@ -254,6 +255,9 @@ class LookoutTest(unittest.TestCase):
 class Response:
     def __init__(self, version, status, headers, body):
         self.version, self.status, self.headers, self.body = version, status, headers, body
+
+    def is_whole(self):
+        return len(self.body) == int(self.headers.get("content-length", 0))
 
     def value(self):
         """What the XML-RPC response says; raises its fault."""

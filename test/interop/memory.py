@@ -59,7 +59,7 @@ class Outcome:
         self.is_over = True  # the connection is
         with contextlib.suppress(ConnectionError):
             response = connection.read()
-            if response is not None:
+            if response is not None and response.is_whole():
                 self.is_over = response.headers.get("connection") == "close"
                 self._take(response)
 

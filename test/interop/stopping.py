@@ -11,11 +11,13 @@ from behaviours import LARGE, LARGE_TYPE
 from crowding import Crowd
 from lookout import SLOW, Server, wait_for_waiters, wait_until
 
-STOP_S = 3 * SLOW
 SYNC_MS = 20  # of the disk: so there are always some whose print is held
 LOADED_S = (0.0, 0.3)  # from the moment at which all are there to the stop
 
 WAITING = int(200 / SLOW)
+# What a server says that the machine gave too little time to end in order.
+LATE = ["methods that did not return in time", "the disk does not answer"]
+
 LOAD = {"pressing": 64, "printing": 16, "waiting": WAITING, "slow reader": 50, "slow head": 50}
 
 
@@ -40,8 +42,10 @@ def is_loaded(proxy):
 
 
 def stop_under_load(moment=random):
-    """One round; returns how many seconds the stop took, and how many prints were answered."""
-    server = Server("--quiet", "--threads", "4",
+    """One round; returns the seconds that the stop took, how many prints were answered, and whether
+    the server had the time to end in order. Had it not, what it acknowledged counts all the same.
+    """
+    server = Server("--quiet", "--threads", "4", expect_stderr=LATE,
                     variables={"LOOKOUT_TEST_VFS": f"sync_ms={SYNC_MS}"})
     try:
         with server.proxy() as proxy:
@@ -57,8 +61,8 @@ def stop_under_load(moment=random):
                 report = crowd.report()
     finally:
         server.kill()
-    require(seconds < STOP_S, f"the stop took {seconds:.2f} s")
-    require(report.outcomes["waiting"] == {"empty": WAITING},
+    in_order = not server.stderr.all()
+    require(not in_order or report.outcomes["waiting"] == {"empty": WAITING},
             f"what became of those who waited: {report.outcomes['waiting']}")
     for kind in ("pressing", "printing"):
         require(set(report.outcomes[kind]) <= {"closed", "reset"},
@@ -68,4 +72,4 @@ def stop_under_load(moment=random):
     lost = set(acknowledged) - set(printed)
     require(not lost, f"acknowledged, and lost: {lost}")
     require(len(set(printed)) == len(printed), "one was printed twice")
-    return seconds, len(acknowledged)
+    return seconds, len(acknowledged), in_order
