@@ -55,9 +55,8 @@ def states(proxy):
 class Crowds(unittest.TestCase):
     """Each test serves a crowd and good clients; when the crowd is gone, nothing of it is left."""
 
-    def serve(self, *options):
-        self.server = self.enterContext(Server("--quiet", *options,
-                                               variables={"LOOKOUT_TEST_VFS": "sync_ms=0"}))
+    def serve(self, *options, variables=()):
+        self.server = self.enterContext(Server("--quiet", *options, variables=variables))
         with self.server.proxy() as proxy:
             proxy.monitor.sendEvent(LARGE_TYPE, "x" * LARGE)
         before = footprint_alone(self.server)
@@ -138,7 +137,7 @@ class Leaving(Crowds):
         self.leave(crowd, RUNNING, RUNNING_EACH)
 
     def test_what_was_held_of_who_left_is_recorded(self):
-        self.serve(*LONG)
+        self.serve(*LONG, variables={"LOOKOUT_TEST_VFS": "sync_ms=0"})
         self.proxy.test.vfsSyncMs(SYNC_MS)
         crowd = self.crowd(HELD, HELD_EACH)
         self.wait_until_there_are(held=2 * HELD_EACH)
