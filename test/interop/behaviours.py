@@ -24,7 +24,8 @@ RESET = struct.pack("ii", 1, 0)  # for SO_LINGER: closing sends a RST
 
 WAIT = request(call_body("monitor.waitEvents", "999999999999999", 10, LONG, ["never"]))
 PRINT = request(call_body("print", "x"))
-SLEEP = request(call_body("test.sleep", 1.0))
+SLEEP_S = 4.0  # longer than a crowd takes to come
+SLEEP = request(call_body("test.sleep", SLEEP_S))
 
 # For an answer of more than a socket takes for a client that does not read, and which costs the
 # server little to make: the first event of this type has LARGE bytes.

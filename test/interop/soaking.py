@@ -41,7 +41,7 @@ class Soak:
         self._progress = progress
         self.answered = self.bad = 0  # requests of good clients, and of the others
         self.answered_before = 0  # of the good, when it was warm
-        self.server = Server(*OPTIONS, variables={"LOOKOUT_TEST_VFS": "sync_ms=0"})
+        self.server = Server(*OPTIONS)
         self._send_large()
         self._at_first = footprint_alone(self.server)
 

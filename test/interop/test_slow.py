@@ -4,7 +4,7 @@ import re
 import time
 import unittest
 
-from behaviours import HALF_CLOSED, LARGE, LARGE_TYPE, LEAVING, SLOW as SLOW_KINDS
+from behaviours import HALF_CLOSED, LARGE, LARGE_TYPE, LEAVING, SLEEP_S, SLOW as SLOW_KINDS
 from crowding import Crowd, Neighbour, footprint, footprint_alone
 from lookout import PATIENCE, SLOW, Server, read_events, run, wait_until
 
@@ -15,7 +15,7 @@ SLOW_EACH = int(1000 / SLOW)
 LEAVING_EACH = int(200 / SLOW)
 HELD_EACH = int(500 / SLOW)
 RUNNING_EACH = 40  # each takes a thread
-SYNC_MS = 5000  # of the disk: so long are all of them held together
+SYNC_MS = 3000  # of the disk: so long are all of them held together
 
 # With these the slow are timed out while a test waits for it; with the others nobody is.
 REQUEST_TIMEOUT_S, KEEPALIVE_S = (3.0, 3.5) if SLOW == 1 else (5.0, 6.0)
@@ -55,9 +55,8 @@ def states(proxy):
 class Crowds(unittest.TestCase):
     """Each test serves a crowd and good clients; when the crowd is gone, nothing of it is left."""
 
-    def serve(self, *options):
-        self.server = self.enterContext(Server("--quiet", *options,
-                                               variables={"LOOKOUT_TEST_VFS": "sync_ms=0"}))
+    def serve(self, *options, variables=()):
+        self.server = self.enterContext(Server("--quiet", *options, variables=variables))
         with self.server.proxy() as proxy:
             proxy.monitor.sendEvent(LARGE_TYPE, "x" * LARGE)
         before = footprint_alone(self.server)
@@ -106,10 +105,10 @@ class Slow(Crowds):
 class Leaving(Crowds):
     """No deadline passes here: who leaves is gone because it was noticed."""
 
-    def leave(self, crowd, kinds, each):
+    def leave(self, crowd, kinds, each, still_runs_s=0):
         crowd.tell("go")
         self.assertEqual(crowd.report().outcomes, {kind: {"left": each} for kind in kinds})
-        self.assert_gone_within(MARGIN_S)
+        self.assert_gone_within(still_runs_s + MARGIN_S)
 
     def wait_until_there_are(self, **counts):
         wait_until(lambda: all(states(self.proxy)[state] >= count
@@ -135,10 +134,10 @@ class Leaving(Crowds):
         self.serve(*LONG, "--threads", str(3 * RUNNING_EACH))
         crowd = self.crowd(RUNNING, RUNNING_EACH)
         self.wait_until_there_are(running=2 * RUNNING_EACH)
-        self.leave(crowd, RUNNING, RUNNING_EACH)
+        self.leave(crowd, RUNNING, RUNNING_EACH, SLEEP_S)
 
     def test_what_was_held_of_who_left_is_recorded(self):
-        self.serve(*LONG)
+        self.serve(*LONG, variables={"LOOKOUT_TEST_VFS": "sync_ms=0"})
         self.proxy.test.vfsSyncMs(SYNC_MS)
         crowd = self.crowd(HELD, HELD_EACH)
         self.wait_until_there_are(held=2 * HELD_EACH)
