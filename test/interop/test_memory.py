@@ -233,23 +233,24 @@ class Events(MemoryTest):
 
     def test_who_waits_is_woken(self):
         """The sender's allocations fail, and the waiter's when it is woken."""
-        with self.server.connect() as sender:
-            def act():
-                self.memory.relent()
-                last = self.proxy.monitor.sendEvent("before")
-                self.client.send(request(call_body("monitor.waitEvents", last, 9, 60, ["mine"])))
-                wait_for_waiters(self.proxy, 1)
-                mark = next(self.marks)
+        def act():
+            self.memory.relent()
+            last = self.proxy.monitor.sendEvent("before")
+            self.client.send(request(call_body("monitor.waitEvents", last, 9, 60, ["mine"])))
+            wait_for_waiters(self.proxy, 1)
+            mark = next(self.marks)
+            with self.server.connect() as sender:  # which a failure may cost its connection
+                sender.ask(PING)
                 self.memory.fail_at(mark)  # one after the other
                 sender.send(request(call_body("monitor.sendEvent", "mine", mark)))
                 sent = Outcome(sender)
-                self.assert_told(sent, is_like(str.isdigit))
-                self.memory.relent()
-                if sent.value is None:
-                    self.proxy.monitor.sendEvent("mine", mark)
-                self.assert_told(self.outcome(), is_like(
-                    lambda page: [event["data"] for event in page["events"]] == [mark]))
-            self.survive(act)
+            self.assert_told(sent, is_like(str.isdigit))
+            self.memory.relent()
+            if sent.value is None:
+                self.proxy.monitor.sendEvent("mine", mark)
+            self.assert_told(self.outcome(), is_like(
+                lambda page: [event["data"] for event in page["events"]] == [mark]))
+        self.survive(act)
 
 
 @unittest.skipIf(SLOW > 4, "one call at a time: ThreadSanitizer has nothing to find")
