@@ -27,8 +27,7 @@ enum answered {
     ANSWERED,           /* the response is there */
     ANSWERED_LATER,     /* it is, and must not go before answer_promise says so */
     ANSWER_FAILED,      /* none could be made: memory ran out */
-    ANSWER_FAILED_LATE, /* likewise, though the call records: that must not be said before, either
-                         */
+    ANSWER_FAILED_LATE, /* likewise, of a call that records: likewise not before */
     ANSWER_WAITS,       /* the call has paused */
     ANSWER_GOES_ON,     /* it has, and what it waits for has come meanwhile: resume it at once */
     ANSWER_UNWANTED,    /* its client has left */

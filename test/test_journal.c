@@ -4,9 +4,9 @@
  */
 #include "core/clock.h"
 #include "core/journal.h"
+#include "test/folder.h"
 #include "test/vfs.h"
 
-#include <ftw.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,24 +48,10 @@ struct fixture {
     bool is_visit[ROOM];
 };
 
-static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *walk)
-{
-    (void)status, (void)kind, (void)walk;
-    return remove(path);
-}
-
-static void remove_folder(const char *folder)
-{
-    nftw(folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-}
-
 static int set_up(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof(*fixture));
-    const char *scratch = getenv("TMPDIR");
-    snprintf(fixture->folder, sizeof(fixture->folder), "%s/lookout-journal-XXXXXX",
-             scratch ? scratch : "/tmp");
-    if (!mkdtemp(fixture->folder))
+    if (folder_make(fixture->folder, sizeof(fixture->folder)) < 0)
         return -1;
     snprintf(fixture->path, NAME_SIZE, "%s/journal.db", fixture->folder);
     fixture->settings = (struct journal_settings){
@@ -82,7 +68,7 @@ static int tear_down(void **state)
     vfs_fail_at(0);
     vfs_fail(false);
     journal_close(fixture->journal);
-    remove_folder(fixture->folder);
+    folder_remove(fixture->folder);
     free(fixture);
     return 0;
 }
@@ -235,7 +221,7 @@ static void look(void *argument)
     check_image(losses, image);
     journal_close(image);
     assert_integrity(path);
-    remove_folder(folder);
+    folder_remove(folder);
     losses->checked++;
     losses->nested = false;
 }
@@ -336,7 +322,7 @@ static void each_operation_fails_once_in_turn(struct fixture *fixture)
     for (; fail_one_operation(fixture, n); n++) {
         journal_close(fixture->journal);
         fixture->journal = NULL;
-        remove_folder(fixture->folder);
+        folder_remove(fixture->folder);
         mkdir(fixture->folder, 0700);
     }
     assert_true(n > LEAST);

@@ -5,10 +5,10 @@
 #include "core/clock.h"
 #include "core/database.h"
 #include "core/journal.h"
+#include "test/folder.h"
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <ftw.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,18 +121,11 @@ struct life {
     struct journal *journal;
 };
 
-static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *walk)
-{
-    (void)status, (void)kind, (void)walk;
-    return remove(path);
-}
-
 static int set_up(void **state)
 {
     struct life *life = calloc(1, sizeof(*life));
     memset(&faults, 0, sizeof(faults));
-    strcpy(life->folder, "/tmp/lookout-journal-XXXXXX");
-    if (!mkdtemp(life->folder))
+    if (folder_make(life->folder, sizeof(life->folder)) < 0)
         return -1;
     *state = life;
     return 0;
@@ -143,7 +136,7 @@ static int tear_down(void **state)
     struct life *life = *state;
     faults.failing = 0;
     journal_close(life->journal);
-    nftw(life->folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    folder_remove(life->folder);
     free(life);
     return 0;
 }

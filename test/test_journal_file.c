@@ -1,8 +1,8 @@
 /* Tests of core/journal_file: the places that it is refused, and what is said of them. */
 #include "core/journal_file.h"
+#include "test/folder.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,22 +22,10 @@ struct fixture {
     struct text problem;
 };
 
-static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *walk)
-{
-    (void)status, (void)kind, (void)walk;
-    return remove(path);
-}
-
-static void remove_folder(const char *folder)
-{
-    nftw(folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-}
-
 static int set_up(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof(*fixture));
-    strcpy(fixture->folder, "/tmp/lookout-journal-XXXXXX");
-    if (!mkdtemp(fixture->folder))
+    if (folder_make(fixture->folder, sizeof(fixture->folder)) < 0)
         return -1;
     snprintf(fixture->moved, sizeof(fixture->moved), "%s.moved", fixture->folder);
     snprintf(fixture->path, sizeof(fixture->path), "%s/journal.db", fixture->folder);
@@ -52,8 +40,8 @@ static int tear_down(void **state)
     struct fixture *fixture = *state;
     journal_file_close(&fixture->file);
     text_free(&fixture->problem);
-    remove_folder(fixture->folder);
-    remove_folder(fixture->moved);
+    folder_remove(fixture->folder);
+    folder_remove(fixture->moved);
     free(fixture);
     return 0;
 }
