@@ -5,11 +5,11 @@
 #include "core/options.h"
 #include "core/registry.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xmlrpc-c/abyss.h>
 #include <xmlrpc-c/base.h>
-#include <xmlrpc-c/server_abyss.h>
 
 /*
  * Abyss's channel interface: exported by libxmlrpc_abyss, though declared in no public header. It
@@ -42,6 +42,8 @@ struct channel_head {
     struct abyss *abyss;
 };
 
+#define RESULT_KEPT (64 * 1024) /* bytes: a larger response's memory is given back */
+
 struct piece {
     const char *bytes;
     size_t length;
@@ -51,13 +53,21 @@ struct abyss {
     TServer server;
     TChannel *channel;
     const struct registry *registry;
+    xmlrpc_mem_block *result; /* the XML of the response; kept from call to call */
+
+    /* Parts of the response's head, made ahead as they seldom change. */
+    char kept[80]; /* what is said to a client whose connection is kept */
+    time_t date_time;
+    char date[CLOCK_HTTP_DATE_SIZE];
 
     /* Of the request that is run; the pointers are the caller's. */
     struct call *call;
-    const char *refusal;     /* why the call's events were not recorded; NULL: it is to be run */
-    struct piece head, body; /* what Abyss has not read yet */
+    const char *refusal; /* why the call's events were not recorded; NULL: it is to be run */
+    struct piece head;   /* what Abyss has not read yet */
+    struct piece body;
+    bool keep_alive;
     struct text *response;
-    bool kept; /* Abyss asked for another request after it had answered this one */
+    bool answered;
 };
 
 static struct abyss *abyss_of(TChannel *channel)
@@ -65,55 +75,38 @@ static struct abyss *abyss_of(TChannel *channel)
     return ((struct channel_head *)channel)->abyss;
 }
 
-static uint32_t take(struct piece *piece, unsigned char *out, uint32_t size)
-{
-    uint32_t length = piece->length < size ? (uint32_t)piece->length : size;
-    memcpy(out, piece->bytes, length);
-    piece->bytes += length;
-    piece->length -= length;
-    return length;
-}
-
 static void channel_destroy(TChannel *channel)
 {
     (void)channel;
 }
 
+/* Nothing that Abyss itself would say is for a client: handle_request writes the response. */
 static void channel_write(TChannel *channel, const unsigned char *bytes, uint32_t length,
                           abyss_bool *failed)
 {
-    struct text *response = abyss_of(channel)->response;
-    text_append(response, (const char *)bytes, length);
-    *failed = response->failed;
+    (void)channel, (void)bytes, (void)length;
+    *failed = false;
 }
 
 static void channel_read(TChannel *channel, unsigned char *buffer, uint32_t size, uint32_t *length,
                          abyss_bool *failed)
 {
-    struct abyss *abyss = abyss_of(channel);
-    *length = take(&abyss->head, buffer, size);
-    *length += take(&abyss->body, buffer + *length, size - *length);
+    struct piece *head = &abyss_of(channel)->head;
+    *length = head->length < size ? (uint32_t)head->length : size;
+    memcpy(buffer, head->bytes, *length);
+    head->bytes += *length;
+    head->length -= *length;
     *failed = false;
 }
 
-/*
- * Abyss waits before it reads. With everything read, it can only mean that the response is out and
- * the connection kept: 'not ready' sends it home. ServerRunChannel has set the number of requests
- * a connection may have to 1, so it is raised again here, before Abyss compares.
- */
+/* Abyss waits before it reads. ServerRunChannel has it read one request, so it does so once. */
 static void channel_wait(TChannel *channel, abyss_bool for_read, abyss_bool for_write,
                          uint32_t timeout_ms, abyss_bool *can_read, abyss_bool *can_write,
                          abyss_bool *failed)
 {
-    (void)for_read, (void)timeout_ms;
-    struct abyss *abyss = abyss_of(channel);
-    bool has_more = abyss->head.length > 0 || abyss->body.length > 0;
-    if (has_more)
-        ServerSetKeepaliveMaxConn(&abyss->server, UINT16_MAX);
-    else
-        abyss->kept = true;
+    (void)timeout_ms;
     if (can_read)
-        *can_read = has_more;
+        *can_read = for_read && abyss_of(channel)->head.length > 0;
     if (can_write)
         *can_write = for_write;
     *failed = false;
@@ -142,8 +135,9 @@ static const struct TChannelVtbl channel_table = {
 
 /*
  * Two functions that libxmlrpc_abyss exports and calls itself; the executable's take their place,
- * as those of xml.c do. Its own SessionLog made up a line of an access log that nobody keeps, at a
- * tenth of a small call's instructions.
+ * as those of xml.c do. Its own SessionLog made up a line of an access log that nobody keeps, and
+ * its ResponseError a page for each request whose handler has begun no response through Abyss:
+ * each took a tenth of a small call's instructions and more.
  */
 abyss_bool SessionLog(TSession *session)
 {
@@ -151,33 +145,71 @@ abyss_bool SessionLog(TSession *session)
     return true;
 }
 
-/* Its own wrote "UTC" in the Date field, where HTTP has "GMT". The caller frees. */
-void DateToString(time_t when, const char **text);
+void ResponseError(TSession *session);
 
-void DateToString(time_t when, const char **text)
+void ResponseError(TSession *session)
 {
-    char date[CLOCK_HTTP_DATE_SIZE];
-    clock_http_date(date, when);
-    *text = strdup(date);
+    (void)session;
 }
 
-/* The processor of the calls that Abyss's XML-RPC handler has read. */
-static void process_call(xmlrpc_env *env, void *argument, const char *xml, size_t length,
-                         TSession *session, xmlrpc_mem_block **response)
+/* Writes the XML of the response to `result`. */
+static void process(struct abyss *abyss, xmlrpc_env *env)
 {
-    (void)argument;
-    void *info;
-    SessionGetChannelInfo(session, &info);
-    struct abyss *abyss = info;
-    *response = xmlrpc_mem_block_new(env, 0);
+    if (abyss->result)
+        xmlrpc_mem_block_resize(env, abyss->result, 0);
+    else
+        abyss->result = xmlrpc_mem_block_new(env, 0);
     if (env->fault_occurred)
         return;
     if (abyss->refusal)
-        registry_refuse(env, abyss->call, abyss->refusal, *response);
+        registry_refuse(env, abyss->call, abyss->refusal, abyss->result);
     else
-        registry_process(abyss->registry, env, abyss->call, xml, length, *response);
-    if (env->fault_occurred)
-        xmlrpc_mem_block_free(*response);
+        registry_process(abyss->registry, env, abyss->call, abyss->body.bytes, abyss->body.length,
+                         abyss->result);
+}
+
+static const char *http_date(struct abyss *abyss)
+{
+    time_t now = time(NULL);
+    if (now != abyss->date_time || abyss->date[0] == '\0')
+        clock_http_date(abyss->date, now);
+    abyss->date_time = now;
+    return abyss->date;
+}
+
+static void respond(struct abyss *abyss)
+{
+    struct text *response = abyss->response;
+    size_t length = xmlrpc_mem_block_size(abyss->result);
+    text_add(response, "HTTP/1.1 200 OK\r\nDate: ");
+    text_add(response, http_date(abyss));
+    text_add(response, "\r\nContent-Type: text/xml; charset=utf-8\r\nContent-Length: ");
+    text_printf(response, "%zu", length);
+    text_add(response, abyss->keep_alive ? abyss->kept : "\r\nConnection: close\r\n\r\n");
+    text_append(response, xmlrpc_mem_block_contents(abyss->result), length);
+}
+
+/*
+ * Handles every request. Through xmlrpc-c's own handler the body would be copied out of Abyss's
+ * buffer, 4 KiB at a time, and the head of the response made up of some thirty small allocations.
+ */
+static void handle_request(void *userdata, TSession *session, abyss_bool *handled)
+{
+    struct abyss *abyss = userdata;
+    xmlrpc_env env;
+    xmlrpc_env_init(&env);
+    process(abyss, &env);
+    if (!env.fault_occurred) {
+        respond(abyss);
+        abyss->answered = true;
+    }
+    xmlrpc_env_clean(&env);
+    if (abyss->result && xmlrpc_mem_block_size(abyss->result) > RESULT_KEPT) {
+        xmlrpc_mem_block_free(abyss->result);
+        abyss->result = NULL;
+    }
+    ResponseStatus(session, abyss->answered ? 200 : 500); /* Abyss insists on one */
+    *handled = true;
 }
 
 int abyss_start(const struct options *options)
@@ -206,30 +238,16 @@ void abyss_stop(void)
     AbyssTerm();
 }
 
-static int set_handlers(struct abyss *abyss)
-{
-    xmlrpc_env env;
-    xmlrpc_env_init(&env);
-    const xmlrpc_server_abyss_handler_parms parameters = {
-        .xml_processor = process_call,
-        .xml_processor_max_stack = 0, /* is for threads that Abyss makes */
-        .uri_path = LOOKOUT_PATH,
-    };
-    /* Its size by sizeof, as what is zero is a default: XMLRPC_AHPSIZE dereferences NULL. */
-    xmlrpc_server_abyss_set_handler3(&env, &abyss->server, &parameters, sizeof(parameters));
-    /* Without one of ours the built-in file handler would answer. */
-    xmlrpc_server_abyss_set_default_handler(&abyss->server);
-    int result = env.fault_occurred ? -1 : 0;
-    xmlrpc_env_clean(&env);
-    return result;
-}
-
 struct abyss *abyss_new(const struct registry *registry, const struct options *options)
 {
     struct abyss *abyss = calloc(1, sizeof(*abyss));
     if (!abyss)
         return NULL;
     abyss->registry = registry;
+    /* HTTP/1.0 wants to hear it; the time is for all who reuse connections. */
+    snprintf(abyss->kept, sizeof(abyss->kept),
+             "\r\nConnection: keep-alive\r\nKeep-Alive: timeout=%ld\r\n\r\n",
+             (long)(options->keepalive_ms / 1000));
     ChannelCreate(&channel_table, abyss, &abyss->channel);
     if (!abyss->channel || !ServerCreateNoAccept(&abyss->server, LOOKOUT_NAME, NULL, NULL)) {
         if (abyss->channel)
@@ -237,13 +255,13 @@ struct abyss *abyss_new(const struct registry *registry, const struct options *o
         free(abyss);
         return NULL;
     }
-    if (set_handlers(abyss) < 0) {
+    const struct ServerReqHandler3 handler = {.handleReq = handle_request, .userdata = abyss};
+    abyss_bool added;
+    ServerAddHandler3(&abyss->server, &handler, &added);
+    if (!added) {
         abyss_free(abyss);
         return NULL;
     }
-    /* Only said to clients ("Keep-Alive: timeout=60"); the gate is who keeps the time. */
-    ServerSetKeepaliveTimeout(&abyss->server, (uint32_t)(options->keepalive_ms / 1000));
-    ServerSetAdvertise(&abyss->server, false);
     return abyss;
 }
 
@@ -253,46 +271,43 @@ void abyss_free(struct abyss *abyss)
         return;
     ServerFree(&abyss->server);
     ChannelDestroy(abyss->channel);
+    if (abyss->result)
+        xmlrpc_mem_block_free(abyss->result);
     free(abyss);
 }
 
-/* Has Abyss answer the request whose body is set. */
-static enum abyss_outcome answer(struct abyss *abyss, const struct request *request,
-                                 struct call *call, bool keep_alive, struct text *response)
+/*
+ * Has Abyss run the request. What its client wrote in the head was judged before (see head.h), and
+ * Abyss would misread some of it; nothing of it is of interest to a handler.
+ */
+static int answer(struct abyss *abyss, struct call *call, bool keep_alive, struct text *response)
 {
-    char head[REQUEST_CANONICAL_SIZE];
+    static const char head[] = "POST " LOOKOUT_PATH " HTTP/1.1\r\n\r\n";
     abyss->call = call;
-    abyss->head.bytes = head;
-    abyss->head.length = request_canonical_head(request, keep_alive, head);
+    abyss->head = (struct piece){head, sizeof(head) - 1};
+    abyss->keep_alive = keep_alive;
     abyss->response = response;
-    abyss->kept = false;
-    size_t before = response->length;
+    abyss->answered = false;
     const char *error;
     ServerRunChannel(&abyss->server, abyss->channel, abyss, &error);
     if (error) {
         log_error("Abyss cannot run a request: %s", error);
         xmlrpc_strfree(error);
-        return ABYSS_FAILED;
     }
-    if (response->failed || response->length == before)
-        return ABYSS_FAILED;
-    return abyss->kept ? ABYSS_KEEP : ABYSS_CLOSE;
+    return abyss->answered && !response->failed ? 0 : -1;
 }
 
-enum abyss_outcome abyss_run(struct abyss *abyss, const struct request *request, const char *bytes,
-                             struct call *call, bool keep_alive, struct text *response)
+int abyss_run(struct abyss *abyss, const struct request *request, const char *bytes,
+              struct call *call, bool keep_alive, struct text *response)
 {
     abyss->refusal = NULL;
     abyss->body = (struct piece){bytes + request->body, request->body_length};
-    return answer(abyss, request, call, keep_alive, response);
+    return answer(abyss, call, keep_alive, response);
 }
 
-enum abyss_outcome abyss_refuse(struct abyss *abyss, struct call *call, const char *reason,
-                                bool keep_alive, struct text *response)
+int abyss_refuse(struct abyss *abyss, struct call *call, const char *reason, bool keep_alive,
+                 struct text *response)
 {
-    /* Abyss must have read a request before it answers one: what is in it does not matter. */
-    static const struct request any = {.body_length = 1};
     abyss->refusal = reason;
-    abyss->body = (struct piece){" ", 1};
-    return answer(abyss, &any, call, keep_alive, response);
+    return answer(abyss, call, keep_alive, response);
 }

@@ -1,7 +1,7 @@
 /*
  * abyss: one worker's Abyss server, run over one request at a time.
  *
- * The request comes whole and in canonical form; the response is gathered in memory. So Abyss
+ * The request comes whole, its head judged; the response is gathered in memory. So Abyss
  * never waits for a client, and never sees a byte of HTTP that a client chose. An abyss belongs to
  * one thread.
  */
@@ -25,25 +25,19 @@ void abyss_stop(void);
 struct abyss *abyss_new(const struct registry *registry, const struct options *options);
 void abyss_free(struct abyss *abyss);
 
-enum abyss_outcome {
-    ABYSS_FAILED, /* no response could be made */
-    ABYSS_CLOSE,  /* the response says that the connection will be closed */
-    ABYSS_KEEP,   /* the response says that it will be kept */
-};
-
 /*
  * Runs the complete `request` whose bytes start at `bytes`, as the call `call`, and appends the
- * whole HTTP response to `response`. `keep_alive`: the connection may be kept. What is appended for
- * a call that pauses is to be thrown away.
+ * whole HTTP response to `response`. `keep_alive`: what it says of the connection. What is appended
+ * for a call that pauses is to be thrown away. -1: no response could be made.
  */
-enum abyss_outcome abyss_run(struct abyss *abyss, const struct request *request, const char *bytes,
-                             struct call *call, bool keep_alive, struct text *response);
+int abyss_run(struct abyss *abyss, const struct request *request, const char *bytes,
+              struct call *call, bool keep_alive, struct text *response);
 
 /*
  * Appends the response that takes the place of one whose events could not be recorded, for this
- * `reason`: a fault, on a connection that is kept or not as the response before it said.
+ * `reason`: a fault.
  */
-enum abyss_outcome abyss_refuse(struct abyss *abyss, struct call *call, const char *reason,
-                                bool keep_alive, struct text *response);
+int abyss_refuse(struct abyss *abyss, struct call *call, const char *reason, bool keep_alive,
+                 struct text *response);
 
 #endif

@@ -53,31 +53,26 @@ static enum answered pause_call(struct answer *answer, struct connection *connec
     return ANSWER_WAITS;
 }
 
-static void set_ending(struct connection *connection, enum abyss_outcome outcome)
-{
-    if (outcome == ABYSS_CLOSE)
-        connection->ending = connection->request.keep_alive ? ENDING_DRAINS : ENDING_CLOSES;
-}
-
 static enum answered run(struct answer *answer, struct connection *connection, const char *bytes,
                          bool stopping, struct text *response)
 {
     const struct request *request = &connection->request;
     struct call call = make_call(answer, connection, stopping);
+    bool keep_alive = request->keep_alive && !stopping;
     text_clear(response);
     connection->phase = PHASE_METHOD;
-    enum abyss_outcome outcome =
-        abyss_run(answer->abyss, request, bytes, &call, request->keep_alive && !stopping, response);
+    int result = abyss_run(answer->abyss, request, bytes, &call, keep_alive, response);
     if (call.pause.kind != PAUSE_NONE)
         return pause_call(answer, connection, &call.pause);
-    if (outcome == ABYSS_KEEP && call.alike.version != 0)
+    if (result == 0 && keep_alive && call.alike.version != 0)
         repeat_keep(&answer->repeat, &call, bytes + request->body, request->body_length, response);
     connection->pause = call.pause;
     if (call.resumed || call.pause.fetch)
         answer_leave_pause(answer, connection);
-    if (outcome == ABYSS_FAILED)
+    if (result < 0)
         return call.records ? ANSWER_FAILED_LATE : ANSWER_FAILED;
-    set_ending(connection, outcome);
+    if (!keep_alive)
+        connection->ending = request->keep_alive ? ENDING_DRAINS : ENDING_CLOSES;
     return call.records ? ANSWERED_LATER : ANSWERED;
 }
 
@@ -130,10 +125,9 @@ static void write_broken_promise(struct answer *answer, struct connection *conne
 {
     struct call call = make_call(answer, connection, stopping);
     text_clear(response);
-    enum abyss_outcome outcome =
-        abyss_refuse(answer->abyss, &call, problem->failed ? "memory ran out" : problem->bytes,
-                     connection->ending == ENDING_NONE, response);
-    response->failed = response->failed || outcome == ABYSS_FAILED;
+    if (abyss_refuse(answer->abyss, &call, problem->failed ? "memory ran out" : problem->bytes,
+                     connection->ending == ENDING_NONE, response) < 0)
+        response->failed = true;
 }
 
 enum promise answer_promise(struct answer *answer, struct connection *connection, bool stopping,

@@ -1,8 +1,6 @@
 /* Reads a request: its lines, its head once it is whole, then its body to the end. */
 #include "core/request.h"
 #include "core/head.h"
-#include "core/lookout.h"
-#include <stdio.h>
 #include <string.h>
 
 /* RFC 9112, 2.2, asks for one at least: old clients send one after the body of a POST. */
@@ -74,21 +72,21 @@ static bool read_line(struct reading *reading, struct view *line, size_t limit, 
 {
     struct request *request = reading->request;
     size_t stop = section_stop(reading, limit);
-    for (; request->scanned < stop; request->scanned++) {
-        const char *at = reading->bytes + request->scanned;
-        if (*at == '\r' && request->scanned + 1 == stop)
-            break; /* its LF is still to come */
-        if (*at == '\r' && at[1] == '\n') {
-            const char *start = reading->bytes + request->line_start;
-            *line = (struct view){start, (size_t)(at - start)};
-            request->scanned += 2;
-            request->line_start = request->scanned;
-            return true;
-        }
-        if (is_control(*at))
-            return refuse(request, 400,
-                          "Lines must end with CR LF and hold no other control character than tab");
+    const char *at = reading->bytes + request->scanned, *end = reading->bytes + stop;
+    while (at < end && !is_control(*at))
+        at++;
+    request->scanned = (size_t)(at - reading->bytes);
+    bool is_cut = at == end || (*at == '\r' && at + 1 == end); /* or its LF is still to come */
+    if (!is_cut && *at == '\r' && at[1] == '\n') {
+        const char *start = reading->bytes + request->line_start;
+        *line = (struct view){start, (size_t)(at - start)};
+        request->scanned += 2;
+        request->line_start = request->scanned;
+        return true;
     }
+    if (!is_cut)
+        return refuse(request, 400,
+                      "Lines must end with CR LF and hold no other control character than tab");
     if (stop - request->section_start == limit)
         refuse(request, status, reason);
     return false;
@@ -102,7 +100,7 @@ static bool is_not_http(const struct reading *reading)
     if (request->line_start > first || first == section_stop(reading, reading->rules->max_head))
         return false;
     char byte = reading->bytes[first];
-    return byte != '\r' && memchr(TOKEN, byte, strlen(TOKEN)) == NULL;
+    return byte != '\r' && !view_has(TOKEN, byte);
 }
 
 static bool accept_head(struct reading *reading, struct view text)
@@ -245,13 +243,4 @@ enum request_state request_read(struct request *request, const struct request_ru
     if (request->stage < STAGE_COMPLETE)
         return REQUEST_INCOMPLETE;
     return request->stage == STAGE_COMPLETE ? REQUEST_COMPLETE : REQUEST_REFUSED;
-}
-
-size_t request_canonical_head(const struct request *request, bool keep_alive,
-                              char out[REQUEST_CANONICAL_SIZE])
-{
-    int length = snprintf(out, REQUEST_CANONICAL_SIZE,
-                          "POST " LOOKOUT_PATH " HTTP/1.1\r\nContent-Length: %zu\r\n%s\r\n",
-                          request->body_length, keep_alive ? "" : "Connection: close\r\n");
-    return (size_t)length;
 }

@@ -59,14 +59,4 @@ void request_init(struct request *request);
 enum request_state request_read(struct request *request, const struct request_rules *rules,
                                 char *bytes, size_t length);
 
-/* Room for the canonical head. */
-#define REQUEST_CANONICAL_SIZE 128
-
-/*
- * Writes the head that Abyss is given in place of the client's: one request line, the length and
- * what becomes of the connection, nothing a client chose. Returns its length in bytes.
- */
-size_t request_canonical_head(const struct request *request, bool keep_alive,
-                              char out[REQUEST_CANONICAL_SIZE]);
-
 #endif

@@ -722,23 +722,6 @@ static void a_long_request_is_not_read_again_as_it_comes(void **state)
     }
 }
 
-/* --- the canonical head --- */
-
-static void the_canonical_head_says_length_and_connection_only(void **state)
-{
-    (void)state;
-    char out[REQUEST_CANONICAL_SIZE];
-    static const char kept[] = "POST /RPC2 HTTP/1.1\r\nContent-Length: 4\r\n\r\n";
-    static const char closed[] =
-        "POST /RPC2 HTTP/1.1\r\nContent-Length: 18446744073709551615\r\nConnection: close\r\n\r\n";
-    struct request request = {.body_length = 4};
-    assert_int_equal(request_canonical_head(&request, true, out), strlen(kept));
-    assert_memory_equal(out, kept, strlen(kept));
-    request.body_length = SIZE_MAX;
-    assert_int_equal(request_canonical_head(&request, false, out), strlen(closed));
-    assert_memory_equal(out, closed, strlen(closed));
-}
-
 static void only_a_refused_head_wants_no_content(void **state)
 {
     (void)state;
@@ -770,7 +753,6 @@ int main(void)
         cmocka_unit_test(only_a_refused_head_wants_no_content),
         cmocka_unit_test(faults_come_in_one_order_whatever_that_of_the_fields),
         cmocka_unit_test(a_long_request_is_not_read_again_as_it_comes),
-        cmocka_unit_test(the_canonical_head_says_length_and_connection_only),
     };
     struct CMUnitTest tests[LENGTH(samples) + LENGTH(others)];
     for (size_t i = 0; i < LENGTH(samples); i++)

@@ -165,32 +165,6 @@ static void check_against_lax(const struct verdict *verdict, const char *bytes)
     }
 }
 
-/* --- the head that Abyss is given --- */
-
-/* With the two fields that are judged here and not by Abyss, our own reader must take it. */
-static void check_canonical(const struct verdict *verdict, bool keep_alive)
-{
-    static const char fields[] = "Host: [::1]\r\nContent-Type: text/xml\r\n";
-    static const char line[] = "POST " LOOKOUT_PATH " HTTP/1.1\r\n";
-    char head[REQUEST_CANONICAL_SIZE];
-    char again[sizeof line + sizeof fields + sizeof head + MAX_BODY];
-    size_t length = request_canonical_head(&verdict->request, keep_alive, head);
-    assert(length < sizeof head && strlen(head) == length);
-    assert(strncmp(head, line, sizeof line - 1) == 0);
-
-    struct request request;
-    size_t body_length = verdict->request.body_length, used = sizeof line - 1;
-    memcpy(again, line, used);
-    memcpy(again + used, fields, sizeof fields - 1);
-    memcpy(again + used + sizeof fields - 1, head + used, length - used);
-    used = length + sizeof fields - 1;
-    memcpy(again + used, verdict->body, body_length);
-    request_init(&request);
-    assert(request_read(&request, &rules, again, used + body_length) == REQUEST_COMPLETE);
-    assert(request.body == used && request.body_length == body_length);
-    assert(request.end == used + body_length && request.keep_alive == keep_alive);
-}
-
 /* --- the two readings --- */
 
 /* Reads the stream as if all of it were there at once. Returns the number of verdicts. */
@@ -209,7 +183,6 @@ static size_t read_whole(const char *stream, size_t length, struct verdict *verd
         if (verdict->state != REQUEST_COMPLETE)
             return count;
         check_against_lax(verdict, stream + from);
-        check_canonical(verdict, verdict->request.keep_alive);
         from += verdict->request.end;
     }
 }
