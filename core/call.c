@@ -10,11 +10,10 @@ bool call_can_answer(const char *text, size_t length)
 {
     size_t used = 0;
     while (used < length) {
+        used += text_plain(text + used, length - used); /* nearly all of it */
+        if (used == length)
+            break;
         unsigned char byte = (unsigned char)text[used];
-        if (byte >= ' ' && byte < 0x80) { /* nearly all: a whole response is looked at */
-            used++;
-            continue;
-        }
         uint32_t character = byte;
         size_t size = text_decode(text + used, length - used, &character);
         bool control = byte < ' ' && byte != '\t' && byte != '\n' && byte != '\r';

@@ -171,17 +171,25 @@ size_t text_decode(const char *bytes, size_t length, uint32_t *character)
     return size;
 }
 
-/* The length of the ASCII at the start, in whole words: most of what is sent is ASCII. */
-static size_t ascii_words(const char *bytes, size_t length)
+/* Whether a byte of the word is a control character of C0, or above ASCII. */
+static bool has_special(uint64_t word)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x80) * ones;
+    return (((word - ' ' * ones) | word) & tops) != 0;
+}
+
+size_t text_plain(const char *bytes, size_t length)
 {
     uint64_t word;
     size_t done = 0;
 
     for (; length - done >= sizeof word; done += sizeof word) {
         memcpy(&word, bytes + done, sizeof word);
-        if (word & UINT64_C(0x8080808080808080))
+        if (has_special(word))
             break;
     }
+    while (done < length && bytes[done] >= ' ' && (unsigned char)bytes[done] < 0x80)
+        done++;
     return done;
 }
 
@@ -189,11 +197,11 @@ bool text_is_utf8(const char *bytes, size_t length)
 {
     uint32_t character;
 
-    for (size_t used = ascii_words(bytes, length), size; used < length; used += size) {
+    for (size_t used = text_plain(bytes, length), size; used < length; used += size) {
         size = text_decode(bytes + used, length - used, &character);
         if (size == 0)
             return false;
-        size += ascii_words(bytes + used + size, length - used - size);
+        size += text_plain(bytes + used + size, length - used - size);
     }
     return true;
 }

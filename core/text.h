@@ -48,6 +48,9 @@ size_t text_escape(struct text *text, const char *bytes, size_t length, size_t m
  */
 size_t text_decode(const char *bytes, size_t length, uint32_t *character);
 
+/* How many bytes of `bytes` come before the first that is not ASCII or is a control of C0. */
+size_t text_plain(const char *bytes, size_t length);
+
 /* True when all of it is UTF-8 by RFC 3629. */
 bool text_is_utf8(const char *bytes, size_t length);
 

@@ -2,16 +2,57 @@
 #include "core/view.h"
 #include <string.h>
 
-size_t view_span(struct view text, const char *set)
+#define NAME (TOKEN | REG_NAME | URI)
+
+/* The sets that each byte is in. */
+static const unsigned char sets[256] = {
+    ['0' ... '9'] = DIGITS | HEX_DIGITS | NAME,
+    ['a' ... 'f'] = HEX_DIGITS | NAME,
+    ['A' ... 'F'] = HEX_DIGITS | NAME,
+    ['g' ... 'z'] = NAME,
+    ['G' ... 'Z'] = NAME,
+    ['-'] = NAME,
+    ['.'] = NAME,
+    ['_'] = NAME,
+    ['~'] = NAME,
+    ['%'] = NAME,
+    ['!'] = NAME,
+    ['$'] = NAME,
+    ['&'] = NAME,
+    ['\''] = NAME,
+    ['*'] = NAME,
+    ['+'] = NAME,
+    ['#'] = TOKEN,
+    ['^'] = TOKEN,
+    ['`'] = TOKEN,
+    ['|'] = TOKEN,
+    ['('] = REG_NAME | URI,
+    [')'] = REG_NAME | URI,
+    [','] = REG_NAME | URI,
+    [';'] = REG_NAME | URI,
+    ['='] = REG_NAME | URI,
+    ['/'] = URI,
+    [':'] = URI,
+    ['?'] = URI,
+    ['@'] = URI,
+    ['['] = URI,
+    [']'] = URI,
+};
+
+bool view_has(enum view_set set, char byte)
 {
-    size_t set_size = strlen(set);
+    return (sets[(unsigned char)byte] & set) != 0;
+}
+
+size_t view_span(struct view text, enum view_set set)
+{
     size_t length = 0;
-    while (length < text.length && memchr(set, text.at[length], set_size) != NULL)
+    while (length < text.length && view_has(set, text.at[length]))
         length++;
     return length;
 }
 
-bool view_is_all(struct view text, const char *set)
+bool view_is_all(struct view text, enum view_set set)
 {
     return text.length > 0 && view_span(text, set) == text.length;
 }
@@ -59,10 +100,12 @@ static char lower(char byte)
 
 bool view_is(struct view a, struct view b)
 {
+    if (a.length != b.length)
+        return false;
     size_t i = 0;
-    while (i < a.length && i < b.length && lower(a.at[i]) == lower(b.at[i]))
+    while (i < a.length && lower(a.at[i]) == lower(b.at[i]))
         i++;
-    return i == a.length && i == b.length;
+    return i == a.length;
 }
 
 bool view_skip(struct view *text, struct view prefix)

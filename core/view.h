@@ -16,19 +16,22 @@ struct view {
 
 #define VIEW(literal) ((struct view){literal, sizeof(literal) - 1})
 
-/* Sets of bytes; the most frequent come first, as they are searched in order. */
-#define DIGITS       "0123456789"
-#define HEX_DIGITS   DIGITS "abcdefABCDEF"
-#define ALPHANUMERIC "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" DIGITS
-#define TOKEN        ALPHANUMERIC "-!#$%&'*+.^_`|~"  /* RFC 9110, 5.6.2 */
-#define REG_NAME     ALPHANUMERIC "-._~%!$&'()*+,;=" /* a host's name: RFC 3986, 3.2.2 */
-#define URI          REG_NAME "/:?@[]"               /* but for a fragment: RFC 3986, appendix A */
+/* Sets of bytes. */
+enum view_set {
+    DIGITS = 1,
+    HEX_DIGITS = 2,
+    TOKEN = 4,    /* RFC 9110, 5.6.2 */
+    REG_NAME = 8, /* a host's name: RFC 3986, 3.2.2 */
+    URI = 16,     /* but for a fragment: RFC 3986, appendix A */
+};
+
+bool view_has(enum view_set set, char byte);
 
 /* How many bytes of the set `text` begins with. */
-size_t view_span(struct view text, const char *set);
+size_t view_span(struct view text, enum view_set set);
 
 /* True for bytes of the set only, and one at least. */
-bool view_is_all(struct view text, const char *set);
+bool view_is_all(struct view text, enum view_set set);
 
 /* Without its first `count` bytes; nothing when it has no more. */
 struct view view_drop(struct view text, size_t count);
