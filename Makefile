@@ -25,7 +25,11 @@ CFLAGS = -std=gnu17 -D_GNU_SOURCE -I. -pthread $(WARNINGS) $(FLAGS_$(VARIANT)) \
 	-DLOOKOUT_XMLRPC_C_VERSION=$(XMLRPC_C_VERSION)
 # libexpat before xmlrpc-c: its bundled parser exports an XML_SetHashSalt of its own.
 LDFLAGS = $(FLAGS_$(VARIANT)) -pthread
-SERVER_LIBS = -lexpat $(shell xmlrpc-c-config abyss-server --libs) -lsqlite3 -lm
+# A seventh of a small call's instructions, and half of a large one's, beside glibc's malloc: see
+# doc/PERFORMANCE.md. "make MALLOC=" does without. The sanitizers bring their own.
+MALLOC := -lmimalloc
+MALLOC_release = $(MALLOC)
+SERVER_LIBS = $(MALLOC_$(VARIANT)) -lexpat $(shell xmlrpc-c-config abyss-server --libs) -lsqlite3 -lm
 # libxmlrpc_client brings the libcurl that it was built with; ours would need curl's own package.
 CLIENT_LIBS = -lexpat $(filter-out -lcurl,$(shell xmlrpc-c-config client --libs)) -lm
 
