@@ -124,6 +124,8 @@ refuse(struct parser *parser, enum xml_verdict verdict, const char *format, ...)
 
 static const struct number_type *find_number_type(const char *element)
 {
+    if (element[0] != 'i' && element[0] != 'd' && element[0] != 'e') /* nearly every element */
+        return NULL;
     for (size_t i = 0; i < sizeof number_types / sizeof number_types[0]; i++)
         if (strcmp(element, number_types[i].element) == 0)
             return &number_types[i];
@@ -176,7 +178,6 @@ static void on_declaration(void *user_data, const XML_Char *version, const XML_C
 {
     struct parser *parser = user_data;
     (void)version, (void)standalone;
-
     if (encoding == NULL)
         return;
     enum encoding known = 0;
@@ -371,7 +372,6 @@ void xmlrpc_formatFloat(xmlrpc_env *env, double value, const char **formatted)
 {
     enum { INTERNAL_ERROR = -32603 }; /* Specification for Fault Code Interoperability */
     char digits[TEXT_DOUBLE_SIZE];
-
     *formatted = NULL;
     if (!isfinite(value)) {
         xmlrpc_env_set_fault_formatted(env, INTERNAL_ERROR, "XML-RPC has no form for the double %f",
