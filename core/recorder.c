@@ -2,8 +2,8 @@
 #include "core/recorder.h"
 #include "core/batch.h"
 #include "core/clock.h"
-#include "core/data.h"
 #include "core/log.h"
+#include "core/losses.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -20,6 +20,12 @@
 /* How often losses are told at the most, while there are ever more. */
 #define TELL_MS 1000
 
+/*
+ * How long events that nobody waits for may wait for others: where clients connect for each call,
+ * one commit then takes a hundred of them, at a quarter of the cost for each.
+ */
+#define LINGER_MS 5
+
 /* How often events that have become too old are looked for when nothing else happens. */
 #define PRUNE_MS 60000
 
@@ -27,14 +33,6 @@
 #define SETTLE_SLICE 64
 
 static const char NO_MEMORY[] = "the server is out of memory";
-
-/* What was not recorded, and is not yet told in a gap event. */
-struct losses {
-    uint64_t missed; /* events that were only noted */
-    uint64_t faults; /* events whose calls were answered with a fault */
-    double since;    /* when it began, seconds since the epoch */
-    double until;    /* when the latest was lost */
-};
 
 struct recorder {
     struct recorder_parts parts;
@@ -50,19 +48,16 @@ struct recorder {
     pthread_mutex_t lock; /* a leaf; guards all below, and what connections.h says */
     struct batch queue;
     uint64_t next_id;
-    struct losses losses;
-    struct text problem; /* why the latest failure was one */
-    int64_t retry_ms;    /* not before is a gap event tried */
-    bool asleep;         /* the thread is, and must be woken */
+    struct losses losses; /* which no committed gap event has told */
+    struct text problem;  /* why the latest failure was one */
+    int64_t retry_ms;     /* not before is a gap event tried */
+    bool asleep;          /* the thread is, and must be woken */
+    bool is_urgent;       /* somebody waits for what is in the queue, or it fills */
+    int64_t linger_ms;    /* until when it need not be taken unless it is urgent */
     bool stopping, ended;
     pthread_cond_t work;
     pthread_cond_t done;
 };
-
-static bool has_losses(const struct losses *losses)
-{
-    return losses->missed + losses->faults > 0;
-}
 
 /* The lock is held. */
 static void count_loss(struct recorder *recorder, enum duty duty)
@@ -71,7 +66,7 @@ static void count_loss(struct recorder *recorder, enum duty duty)
     if (duty == DUTY_GAP)
         return; /* what it told is still counted */
     losses->until = clock_seconds();
-    if (!has_losses(losses)) {
+    if (!losses_any(losses)) {
         int64_t retry_ms = clock_monotonic_ms() + GAP_MS;
         losses->since = losses->until;
         if (recorder->retry_ms < retry_ms)
@@ -111,10 +106,22 @@ static const char *queue_problem(struct recorder *recorder, const struct entry *
     return NULL;
 }
 
+/* Whether the thread has to look at the queue, to which this has been added. The lock is held. */
+static bool must_look(struct recorder *recorder, enum duty duty)
+{
+    bool is_first = recorder->queue.count == 1;
+    if (is_first)
+        recorder->linger_ms = clock_monotonic_ms() + LINGER_MS;
+    if (duty != DUTY_NOTE || recorder->queue.count >= recorder->parts.max_pending / 4)
+        recorder->is_urgent = true;
+    return is_first || recorder->is_urgent;
+}
+
 /* Returns the id; 0, with `problem`, when it is lost. Wakes the thread. */
 static uint64_t enqueue(struct recorder *recorder, struct entry entry, struct text *problem)
 {
     uint64_t id = 0;
+    bool must_wake = true; /* when something is lost, to tell of it in time */
     pthread_mutex_lock(&recorder->lock);
     const char *full = queue_problem(recorder, &entry);
     if (full) {
@@ -127,9 +134,11 @@ static uint64_t enqueue(struct recorder *recorder, struct entry entry, struct te
         if (entry.holder)
             entry.holder->unrecorded++;
         batch_add(&recorder->queue, entry);
+        must_wake = must_look(recorder, entry.duty);
     }
-    bool must_wake = recorder->asleep;
-    recorder->asleep = false;
+    must_wake = must_wake && recorder->asleep;
+    if (must_wake)
+        recorder->asleep = false;
     pthread_mutex_unlock(&recorder->lock);
     if (must_wake)
         pthread_cond_signal(&recorder->work);
@@ -182,28 +191,6 @@ enum recording recorder_outcome(struct recorder *recorder, struct connection *ho
     return outcome;
 }
 
-/* The data of a gap event, appended. In the reason may be what XML cannot carry. */
-static void write_gap(struct text *data, const struct losses *losses, const struct text *problem)
-{
-    xmlrpc_env env;
-    struct text reason;
-    xmlrpc_env_init(&env);
-    text_init(&reason);
-    const char *why = problem->failed ? NO_MEMORY : problem->bytes;
-    text_escape(&reason, why, strlen(why), SIZE_MAX);
-    xmlrpc_value *value =
-        xmlrpc_build_value(&env, "{s:d,s:d,s:d,s:s}", "missed", (double)losses->missed, "faults",
-                           (double)losses->faults, "since", losses->since, "reason",
-                           reason.failed ? NO_MEMORY : reason.bytes);
-    if (!env.fault_occurred) {
-        data_write(&env, data, value);
-        xmlrpc_DECREF(value);
-    }
-    data->failed = data->failed || env.fault_occurred;
-    text_free(&reason);
-    xmlrpc_env_clean(&env);
-}
-
 /*
  * Puts the gap event with this id last in a batch that has taken all of the queue, so that the ids
  * still ascend. What it tells stays counted until it is committed.
@@ -212,7 +199,7 @@ static void add_gap(struct recorder *recorder, uint64_t id, const struct text *p
 {
     struct text data;
     text_init(&data);
-    write_gap(&data, &recorder->told, problem);
+    losses_write(&recorder->told, problem->failed ? NO_MEMORY : problem->bytes, &data);
     struct event *event =
         data.failed ? NULL : event_new("gap", "server", clock_seconds(), data.bytes, data.length);
     text_free(&data);
@@ -228,8 +215,10 @@ static void add_gap(struct recorder *recorder, uint64_t id, const struct text *p
 static int64_t due_ms(const struct recorder *recorder)
 {
     int64_t due = recorder->next_prune_ms;
-    if (has_losses(&recorder->losses) && recorder->retry_ms < due)
+    if (losses_any(&recorder->losses) && recorder->retry_ms < due)
         due = recorder->retry_ms;
+    if (recorder->queue.count > 0 && recorder->linger_ms < due)
+        due = recorder->linger_ms;
     return due;
 }
 
@@ -237,12 +226,13 @@ static int64_t due_ms(const struct recorder *recorder)
 static void await_work(struct recorder *recorder)
 {
     int waited = 0;
-    while (recorder->queue.count == 0 && !recorder->stopping && waited == 0) {
+    while (!recorder->is_urgent && !recorder->stopping && waited == 0) {
         const struct timespec until = clock_timespec(due_ms(recorder));
         recorder->asleep = true;
         waited = pthread_cond_clockwait(&recorder->work, &recorder->lock, CLOCK_MONOTONIC, &until);
         recorder->asleep = false;
     }
+    recorder->is_urgent = false;
 }
 
 /* Whether it is time to tell of losses; then the next time is set. The lock is held. */
@@ -250,7 +240,7 @@ static bool must_tell(struct recorder *recorder)
 {
     int64_t now_ms = clock_monotonic_ms();
     bool may_tell = recorder->stopping ? !recorder->told_at_last : now_ms >= recorder->retry_ms;
-    if (!has_losses(&recorder->losses) || !may_tell)
+    if (!losses_any(&recorder->losses) || !may_tell)
         return false;
     recorder->retry_ms = now_ms + GAP_MS;
     return true;
@@ -322,9 +312,7 @@ static void forget_losses(struct recorder *recorder)
     struct text why;
     text_init(&why);
     pthread_mutex_lock(&recorder->lock);
-    recorder->losses.missed -= recorder->told.missed;
-    recorder->losses.faults -= recorder->told.faults;
-    recorder->losses.since = recorder->told.until; /* if there are more, they came after that */
+    losses_forget(&recorder->losses, &recorder->told);
     recorder->retry_ms = clock_monotonic_ms() + TELL_MS;
     text_add(&why, problem_of(recorder));
     pthread_mutex_unlock(&recorder->lock);
@@ -425,7 +413,7 @@ static void *run(void *argument)
     pthread_mutex_lock(&recorder->lock);
     struct losses losses = recorder->losses;
     pthread_mutex_unlock(&recorder->lock);
-    if (has_losses(&losses))
+    if (losses_any(&losses))
         log_warn("%" PRIu64 " events that were missed are not told in the journal, nor %" PRIu64
                  " that were refused with a fault",
                  losses.missed, losses.faults);

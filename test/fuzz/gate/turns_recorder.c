@@ -18,6 +18,7 @@ bool recorder_turn(struct recorder *recorder)
 {
     if (recorder->queue.count == 0)
         return false;
+    recorder->is_urgent = true; /* or it would linger */
     take_batch(recorder);
     commit(recorder);
     return true;
