@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <time.h>
 
+/* Pages that are read ahead of those who answer with them: each is up to 480 KB of events. */
+#define PAGES_AHEAD 16
+
 enum fetch_state {
     FETCH_QUEUED,
     FETCH_READING, /* the thread reads without the lock */
@@ -32,6 +35,7 @@ struct archive {
     pthread_t thread;
     pthread_mutex_t lock; /* a leaf; guards all below, and what is said of fetches above */
     STAILQ_HEAD(, fetch) queue;
+    size_t ahead; /* fetches that are FETCH_READY and have a connection */
     bool stopping, ended;
     pthread_cond_t work;
     pthread_cond_t done;
@@ -44,11 +48,11 @@ static void fetch_free(struct fetch *fetch)
     free(fetch);
 }
 
-/* Waits for the next fetch. NULL: it is time to end. */
+/* Waits for the next fetch, and until its page will be needed soon. NULL: it is time to end. */
 static struct fetch *take(struct archive *archive)
 {
     pthread_mutex_lock(&archive->lock);
-    while (STAILQ_EMPTY(&archive->queue) && !archive->stopping)
+    while ((STAILQ_EMPTY(&archive->queue) || archive->ahead >= PAGES_AHEAD) && !archive->stopping)
         pthread_cond_wait(&archive->work, &archive->lock);
     struct fetch *fetch = archive->stopping ? NULL : STAILQ_FIRST(&archive->queue);
     if (fetch) {
@@ -71,12 +75,14 @@ static void hand_over(struct archive *archive, struct fetch *fetch)
     pthread_mutex_lock(&archive->lock);
     bool forgotten = fetch->forgotten;
     fetch->state = FETCH_READY;
+    if (!forgotten)
+        archive->ahead++;
     pthread_mutex_unlock(&archive->lock);
     /* From here on the fetch is its connection's, unless that has forgotten it. */
     if (forgotten)
         fetch_free(fetch);
     else
-        ready_push(archive->ready, &connection, 1);
+        ready_push(archive->ready, READY_TO_CALL, &connection, 1);
 }
 
 static void *run(void *argument)
@@ -182,10 +188,14 @@ void archive_forget(struct archive *archive, struct fetch *fetch)
 {
     pthread_mutex_lock(&archive->lock);
     bool is_read = fetch->state == FETCH_READING;
+    bool was_ahead = fetch->state == FETCH_READY;
+    archive->ahead -= was_ahead;
     if (fetch->state == FETCH_QUEUED)
         STAILQ_REMOVE(&archive->queue, fetch, fetch, next);
     fetch->forgotten = true;
     pthread_mutex_unlock(&archive->lock);
+    if (was_ahead)
+        pthread_cond_signal(&archive->work);
     if (!is_read)
         fetch_free(fetch);
 }

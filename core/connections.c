@@ -349,25 +349,54 @@ static int by_id(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-ssize_t connections_list(struct connections *connections, uint64_t after,
-                         struct connection_view *out, size_t limit)
+/* Sorts those that were found by their ids, and keeps the lowest. Returns how many. */
+static size_t keep_lowest(struct listed *listed, size_t found, size_t limit)
 {
+    qsort(listed, found, sizeof(*listed), by_id);
+    return found < limit ? found : limit;
+}
+
+/*
+ * Finds the open connections with the lowest ids above `after`. Returns how many, at most `limit`;
+ * `listed` has room for `room` of them, which is more: once it is full the others are dropped, so
+ * that a short list of many connections is not the price of sorting them all.
+ */
+static size_t find_lowest(struct connections *connections, uint64_t after, struct listed *listed,
+                          size_t room, size_t limit)
+{
+    uint64_t below = UINT64_MAX;
     uint32_t made = connections_made(connections);
-    struct listed *listed = calloc(made ? made : 1, sizeof(*listed));
-    if (!listed)
-        return -1;
     size_t found = 0;
     for (uint32_t i = 0; i < made; i++) {
         uint64_t id =
             atomic_load_explicit(&connections_at(connections, i)->id, memory_order_relaxed);
-        if (id > after)
-            listed[found++] = (struct listed){id, i};
+        if (id <= after || id >= below)
+            continue;
+        listed[found++] = (struct listed){id, i};
+        if (found == room) {
+            found = keep_lowest(listed, found, limit);
+            below = listed[found - 1].id;
+        }
     }
-    qsort(listed, found, sizeof(*listed), by_id);
-    size_t count = 0;
-    for (size_t i = 0; i < found && count < limit; i++)
-        if (view_slot(connections_at(connections, listed[i].index), listed[i].id, &out[count]))
-            count++;
+    return keep_lowest(listed, found, limit);
+}
+
+ssize_t connections_list(struct connections *connections, uint64_t after,
+                         struct connection_view *out, size_t limit)
+{
+    size_t room = 2 * limit, found, count = 0;
+    struct listed *listed = calloc(room, sizeof(*listed));
+    if (!listed)
+        return -1;
+    do { /* again when all of them have gone meanwhile: an empty list means that there are no more
+          */
+        found = find_lowest(connections, after, listed, room, limit);
+        for (size_t i = 0; i < found; i++)
+            if (view_slot(connections_at(connections, listed[i].index), listed[i].id, &out[count]))
+                count++;
+        if (found > 0)
+            after = listed[found - 1].id;
+    } while (found > 0 && count == 0);
     free(listed);
     return (ssize_t)count;
 }

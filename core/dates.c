@@ -1,4 +1,4 @@
-/* Puts the zeros that are missing before short years. */
+/* Reads dateTimes, and puts the zeros that are missing before short years. */
 #include "core/dates.h"
 #include "core/call.h"
 #include "core/text.h"
@@ -7,6 +7,74 @@
 
 #define TAG         "<dateTime.iso8601>" /* in the text of a string '<' is escaped */
 #define DATE_DIGITS 8                    /* of a year, a month and a day */
+
+/* Libxmlrpc's, though in no public header: what it reads a dateTime with. */
+void xmlrpc_parseDatetime(xmlrpc_env *env, const char *text, xmlrpc_value **value);
+
+/* Takes exactly `count` digits, as a number. */
+static bool take_digits(const char **text, int count, unsigned *number)
+{
+    *number = 0;
+    for (int i = 0; i < count; i++, ++*text) {
+        if (**text < '0' || **text > '9')
+            return false;
+        *number = *number * 10 + (unsigned)(**text - '0');
+    }
+    return true;
+}
+
+/* Takes one of these characters, if it is the next. */
+static bool take_one_of(const char **text, const char *characters)
+{
+    bool is_there = **text != '\0' && strchr(characters, **text);
+    *text += is_there;
+    return is_there;
+}
+
+/* Takes digits to the end, as millionths; what is finer is dropped. */
+static bool take_fraction(const char *text, unsigned *millionths)
+{
+    unsigned weight = 100000;
+    for (*millionths = 0; *text >= '0' && *text <= '9'; text++, weight /= 10)
+        *millionths += weight * (unsigned)(*text - '0');
+    return *text == '\0';
+}
+
+/* A zone is allowed and does not count, as ever with libxmlrpc: a dateTime of XML-RPC has none. */
+static bool is_zone(const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    return text[digits] == '\0' && (digits == 0 || (digits >= 2 && digits <= 4));
+}
+
+/* YYYY[-]MM[-]DDTHH[:]MM[:]SS, then a fraction or a zone. */
+static bool read_date(const char *text, xmlrpc_datetime *date)
+{
+    const char **at = &text;
+    *date = (xmlrpc_datetime){0};
+    bool is_read = take_digits(at, 4, &date->Y) && (take_one_of(at, "-"), true) &&
+                   take_digits(at, 2, &date->M) && (take_one_of(at, "-"), true) &&
+                   take_digits(at, 2, &date->D) && take_one_of(at, "Tt") &&
+                   take_digits(at, 2, &date->h) && (take_one_of(at, ":"), true) &&
+                   take_digits(at, 2, &date->m) && (take_one_of(at, ":"), true) &&
+                   take_digits(at, 2, &date->s);
+    if (is_read && take_one_of(at, "Zz+-"))
+        return is_zone(text);
+    take_one_of(at, ".");
+    return is_read && take_fraction(text, &date->u);
+}
+
+void xmlrpc_parseDatetime(xmlrpc_env *env, const char *text, xmlrpc_value **value)
+{
+    xmlrpc_datetime date;
+    if (read_date(text, &date) && date.M >= 1 && date.M <= 12 && date.D >= 1 && date.D <= 31 &&
+        date.h <= 23 && date.m <= 59 && date.s <= 59)
+        *value = xmlrpc_datetime_new(env, date);
+    else
+        xmlrpc_env_set_fault_formatted(env, XMLRPC_PARSE_ERROR,
+                                       "a dateTime is written as 20261123T10:11:12, not as '%s'",
+                                       text);
+}
 
 /* Copies the XML, with the zeros. Nothing when there is nothing to mend. */
 static void copy_mended(struct text *mended, const char *xml, const char *end)

@@ -1,8 +1,10 @@
 /*
- * dates: the years below 1000 that libxmlrpc writes.
+ * dates: what libxmlrpc makes of a dateTime, mended.
  *
- * It reads a dateTime of the year 1 (what .NET sends for "none"), and writes it with a year of one
- * digit, which no client reads, its own among them. Pure; any thread.
+ * It writes the year 1 (what .NET sends for "none") with one digit, which no client reads, its own
+ * among them. And it compiles two regular expressions to read a dateTime, 70 µs each time, so that
+ * a body full of them took half a second; dates.c has a function of the same name, which takes its
+ * place. Pure; any thread.
  */
 #ifndef LOOKOUT_DATES_H
 #define LOOKOUT_DATES_H

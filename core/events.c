@@ -154,7 +154,7 @@ static void wake_released(struct events *events)
         pthread_mutex_lock(&events->lock);
         count = take_released(events, slice);
         pthread_mutex_unlock(&events->lock);
-        ready_push(events->ready, slice, count);
+        ready_push(events->ready, READY_TO_CALL, slice, count);
     } while (count == WAKE_SLICE);
 }
 

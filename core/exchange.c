@@ -34,6 +34,9 @@ static const char TOO_MANY[] = "too many clients are connected: try again in a m
 static const char NO_ROOM[] = "too much is buffered for clients that are slow to send or to read "
                               "(--max-buffered): try again in a moment";
 static const char NO_MEMORY[] = "the server ran out of memory for this call";
+static const char NO_ROOM_LATE[] =
+    "the call was carried out, but there was no room for its answer: "
+    "see --max-buffered";
 static const char NO_MEMORY_LATE[] = "the call was carried out, but memory ran out for its answer";
 
 struct exchange {
@@ -41,6 +44,7 @@ struct exchange {
     struct answer answer;
     struct wire wire; /* of this thread */
     int steps;        /* requests answered, or buffers drained, in this turn */
+    int64_t turn_until_ms;
 };
 
 struct exchange *exchange_new(struct exchange_shared *shared, struct abyss *abyss,
@@ -183,11 +187,27 @@ static enum connection_state settle(struct exchange *exchange, struct connection
     return after(wire_flush(connection));
 }
 
-/* Keeps the response back. */
+/* Whether there is room for what the connection keeps. */
+static bool has_room(struct exchange *exchange, struct connection *connection)
+{
+    size_t kept = connection->input.length + connection->output.length;
+    size_t counted = kept > BUFFERED_FREE ? kept - BUFFERED_FREE : 0;
+    return budget_set(&exchange->shared->buffered, &connection->buffered, counted);
+}
+
+/*
+ * Keeps the response back. Its events are on their way, so it cannot be refused any more; but that
+ * it was carried out can be said in fewer words.
+ */
 static enum connection_state hold(struct exchange *exchange, struct connection *connection)
 {
     connection->held = true;
-    if (wire_hold(&exchange->wire, connection) < 0)
+    int result = wire_hold(&exchange->wire, connection);
+    if (result == 0 && !has_room(exchange, connection)) {
+        write_refusal(exchange, connection, 500, NO_ROOM_LATE);
+        result = wire_hold(&exchange->wire, connection);
+    }
+    if (result < 0)
         abandon(exchange, connection);
     return settle(exchange, connection);
 }
@@ -199,12 +219,20 @@ static void pass_request(struct exchange *exchange, struct connection *connectio
     request_init(&connection->request);
 }
 
+/* A turn is so many steps, or those that fit into its time and the one during which that ends. */
+static void take_step(struct exchange *exchange)
+{
+    exchange->steps++;
+    if (clock_monotonic_ms() > exchange->turn_until_ms)
+        exchange->steps = STEPS_A_TURN;
+}
+
 /* Runs the whole request, or its paused call again. */
 static enum connection_state run_request(struct exchange *exchange, struct connection *connection)
 {
     struct wire *wire = &exchange->wire;
     bool stopping = atomic_load(&exchange->shared->stopping);
-    exchange->steps++;
+    take_step(exchange);
     switch (answer_request(&exchange->answer, connection, wire_request(wire), stopping,
                            &wire->response)) {
     case ANSWERED:
@@ -244,7 +272,7 @@ static enum connection_state drain(struct exchange *exchange, struct connection 
     if (connection->phase != PHASE_DRAIN)
         shutdown(connection->fd, SHUT_WR);
     text_free(&connection->input);
-    for (; receiving == RECEIVED && exchange->steps < STEPS_A_TURN; exchange->steps++)
+    for (; receiving == RECEIVED && exchange->steps < STEPS_A_TURN; take_step(exchange))
         receiving = wire_discard(&exchange->wire, connection);
     return receiving == GONE ? CONNECTION_FREE : CONNECTION_CLOSING; /* until its deadline */
 }
@@ -300,6 +328,7 @@ static void begin_turn(struct exchange *exchange, struct connection *connection,
 {
     wire_begin(&exchange->wire, connection, at_end);
     exchange->steps = 0;
+    exchange->turn_until_ms = clock_monotonic_ms() + EXCHANGE_TURN_MS;
 }
 
 /* Answers for the last time, whatever was asked. */
@@ -308,14 +337,6 @@ static enum connection_state end_with(struct exchange *exchange, struct connecti
 {
     enum connection_state state = refuse(exchange, connection, status, reason);
     return state == CONNECTION_RUNNING ? drain(exchange, connection) : state;
-}
-
-/* Whether there is room for what the connection keeps. */
-static bool has_room(struct exchange *exchange, struct connection *connection)
-{
-    size_t kept = connection->input.length + connection->output.length;
-    size_t counted = kept > BUFFERED_FREE ? kept - BUFFERED_FREE : 0;
-    return budget_set(&exchange->shared->buffered, &connection->buffered, counted);
 }
 
 /* Gives up a connection that keeps what there is no room for. */

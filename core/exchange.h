@@ -28,6 +28,12 @@ struct exchange_shared {
 };
 
 /*
+ * How long a thread goes on with one connection, or one of those that became ready after the other,
+ * before it looks who else is there; what it is at then it ends.
+ */
+#define EXCHANGE_TURN_MS 1
+
+/*
  * For one thread; `abyss` and `stats` are NULL for the keeper and belong to the caller. NULL when
  * memory is lacking.
  */

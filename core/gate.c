@@ -95,7 +95,10 @@ static void handle_ready(struct worker *worker)
 {
     struct ready *ready = worker->gate->shared.house->ready;
     struct connection *next;
-    for (int i = 0; i < READY_SLICE && (next = ready_take(ready, i == 0)); i++)
+    int64_t until_ms = clock_monotonic_ms() + EXCHANGE_TURN_MS;
+    for (int i = 0; i < READY_SLICE && (i == 0 || clock_monotonic_ms() <= until_ms) &&
+                    (next = ready_take(ready, i == 0));
+         i++)
         if (connection_claim_for_event(next, connection_generation(next)))
             exchange_go_on(worker->exchange, next, false);
 }
@@ -201,7 +204,7 @@ static void expire(struct gate *gate, struct connection *connection)
         }
     }
     if (connection_is_in(connection, CONNECTION_WAITING))
-        ready_push(gate->shared.house->ready, &connection, 1);
+        ready_push(gate->shared.house->ready, READY_TO_CALL, &connection, 1);
     else
         timers_retry(gate->shared.timers, connection, clock_monotonic_ms() + RETRY_MS);
 }
@@ -431,7 +434,7 @@ static void wake_all_waiting(struct gate *gate)
     for (uint32_t i = 0; i < made; i++) {
         struct connection *connection = connections_at(connections, i);
         if (connection_is_in(connection, CONNECTION_WAITING))
-            ready_push(gate->shared.house->ready, &connection, 1);
+            ready_push(gate->shared.house->ready, READY_TO_CALL, &connection, 1);
     }
 }
 
@@ -445,7 +448,7 @@ static void empty_the_house(struct gate *gate, int64_t until_ms)
         close_all_in(gate, CONNECTION_IDLE);
         wake_all_waiting(gate);
     } while (!connections_await_empty(gate->shared.house->connections, SWEEP_MS) &&
-             clock_monotonic_ms() < until_ms);
+             clock_monotonic_ms() <= until_ms);
     close_all_in(gate, CONNECTION_IDLE);
     close_all_in(gate, CONNECTION_WAITING);
     close_all_in(gate, CONNECTION_WRITING);

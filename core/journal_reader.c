@@ -4,14 +4,26 @@
 #include "core/journal_file.h"
 #include "core/log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* Rows that one page looks at, however few of them a filter takes. */
 #define MAX_LOOKED_AT 20000
 
+/*
+ * The write-ahead log is begun anew at a commit during which nobody reads. Where page after page is
+ * read that moment never comes, and the log would grow as long as events are recorded: so once it
+ * is long there is a rest between two pages, enough for some commits. (The journal's limit of 4 MB
+ * is what it is cut to then.)
+ */
+#define LONG_LOG_BYTES ((off_t)16 << 20)
+#define REST_MS        100
+
 struct journal_reader {
     char *name;           /* what database_open opens; owned */
+    char *log_name;       /* of the write-ahead log, if it is a file; owned */
     struct stat identity; /* of the file, if it is one */
     sqlite3 *database;    /* NULL: to be opened anew */
     sqlite3_stmt *select[EVENT_CLASSES];
@@ -76,7 +88,9 @@ struct journal_reader *journal_reader_open(const struct journal *journal)
     struct journal_reader *reader = calloc(1, sizeof(*reader));
     if (reader)
         reader->name = strdup(journal_name(journal));
-    if (!reader || !reader->name || open_database(reader, &problem) < 0) {
+    if (reader && asprintf(&reader->log_name, "%s-wal", journal_name(journal)) < 0)
+        reader->log_name = NULL;
+    if (!reader || !reader->name || !reader->log_name || open_database(reader, &problem) < 0) {
         log_error("cannot read the journal: %s", problem.bytes ? problem.bytes : "no memory");
         journal_reader_close(reader);
         reader = NULL;
@@ -91,6 +105,7 @@ void journal_reader_close(struct journal_reader *reader)
         return;
     close_database(reader);
     free(reader->name);
+    free(reader->log_name);
     free(reader);
 }
 
@@ -226,9 +241,18 @@ static int try_to_read(struct journal_reader *reader, const struct event_query *
     return result;
 }
 
+static void let_log_be_begun_anew(const struct journal_reader *reader)
+{
+    struct stat log;
+    const struct timespec rest = {.tv_nsec = REST_MS * 1000000L};
+    if (is_file(reader) && stat(reader->log_name, &log) == 0 && log.st_size > LONG_LOG_BYTES)
+        nanosleep(&rest, NULL);
+}
+
 int journal_read(struct journal_reader *reader, const struct event_query *query, uint64_t until,
                  struct event_page *page, struct text *problem)
 {
+    let_log_be_begun_anew(reader);
     /* A file that nobody can find any more is read without an error. */
     if (reader->database && is_file(reader) &&
         journal_file_is_gone(reader->name, &reader->identity))

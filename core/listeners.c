@@ -15,12 +15,7 @@
 /* Room for a host name (RFC 1035: 255 bytes) or address with scope. */
 #define HOST_SIZE 256
 
-/*
- * What the kernel keeps, of an answer that is not read. By itself it takes megabytes for each
- * client; then it is its memory that a thousand slow readers use up, and no deadline ends them,
- * since all was sent.
- */
-#define SEND_BUFFER 65536
+#define BUFFER    65536 /* bytes of the kernel in either direction; it takes twice as many */
 
 /* getaddrinfo would cut a larger number down to 16 bits. */
 static bool is_port(const char *text)
@@ -70,10 +65,24 @@ static bool is_loopback(const struct sockaddr *address)
     return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
 }
 
-/* A listening socket on the address, or -1 with errno set. */
-static int listen_on(const struct addrinfo *info)
+/*
+ * What the kernel keeps for a client is in no budget, so it is little, and does not stay: by
+ * default a buffer grows to megabytes, and a closed socket whose client lives but does not read
+ * stays for ever. Accepted sockets inherit this, too.
+ */
+static void bound_kernel(int fd, const struct options *options)
 {
-    const int on = 1, send_buffer = SEND_BUFFER;
+    const int buffer = BUFFER;
+    const unsigned unread_ms = (unsigned)options->request_timeout_ms;
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unread_ms, sizeof(unread_ms));
+}
+
+/* A listening socket on the address, or -1 with errno set. */
+static int listen_on(const struct addrinfo *info, const struct options *options)
+{
+    const int on = 1;
     int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
@@ -81,7 +90,7 @@ static int listen_on(const struct addrinfo *info)
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     /* Accepted sockets inherit it on Linux: a response goes out whole, so waiting gains nothing. */
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof(send_buffer)); /* inherited too */
+    bound_kernel(fd, options);
     if (info->ai_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
     if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, SOMAXCONN) == 0)
@@ -129,9 +138,10 @@ static bool is_not_here(int error)
 
 /* `is_one_of_many`: it may be left out if it is not of this machine. */
 static int add_listener(struct listeners *listeners, const char *address,
-                        const struct addrinfo *info, bool allow_remote, bool is_one_of_many)
+                        const struct addrinfo *info, const struct options *options,
+                        bool is_one_of_many)
 {
-    if (!allow_remote && !is_loopback(info->ai_addr)) {
+    if (!options->allow_remote && !is_loopback(info->ai_addr)) {
         log_error("%s is reachable from other machines, and nothing here asks who calls: add "
                   "--allow-remote if this is meant",
                   address);
@@ -145,7 +155,7 @@ static int add_listener(struct listeners *listeners, const char *address,
     }
     listeners->items = items;
     struct listener *listener = &items[listeners->count];
-    listener->fd = listen_on(info);
+    listener->fd = listen_on(info, options);
     if (listener->fd < 0 && is_one_of_many && is_not_here(errno))
         return 0;
     if (listener->fd < 0) {
@@ -159,7 +169,8 @@ static int add_listener(struct listeners *listeners, const char *address,
     return -1;
 }
 
-static int open_address(struct listeners *listeners, const char *address, bool allow_remote)
+static int open_address(struct listeners *listeners, const char *address,
+                        const struct options *options)
 {
     char host[HOST_SIZE];
     const char *port;
@@ -182,7 +193,7 @@ static int open_address(struct listeners *listeners, const char *address, bool a
     size_t before = listeners->count;
     for (const struct addrinfo *info = found; info && result == 0; info = info->ai_next) {
         bool has_other = info->ai_next || listeners->count > before;
-        result = add_listener(listeners, address, info, allow_remote, has_other);
+        result = add_listener(listeners, address, info, options, has_other);
     }
     freeaddrinfo(found);
     return result;
@@ -192,7 +203,7 @@ int listeners_open(struct listeners *listeners, const struct options *options)
 {
     *listeners = (struct listeners){0};
     for (size_t i = 0; i < options->listen.count; i++) {
-        if (open_address(listeners, options->listen.items[i], options->allow_remote) < 0) {
+        if (open_address(listeners, options->listen.items[i], options) < 0) {
             listeners_close(listeners);
             return -1;
         }

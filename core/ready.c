@@ -1,4 +1,4 @@
-/* A queue through the connections themselves, and the descriptor that tells of it. */
+/* Queues through the connections themselves, and the descriptor that tells of it. */
 #include "core/ready.h"
 
 #include <pthread.h>
@@ -9,8 +9,9 @@
 struct ready {
     int descriptor;
     pthread_mutex_t lock; /* guards all below, and `ready` and `is_ready` of every connection */
-    STAILQ_HEAD(, connection) queue;
-    bool told; /* an edge is on its way to a worker, who will take what is in the queue */
+    STAILQ_HEAD(ready_queue, connection) queues[READY_QUEUES];
+    enum ready_for next; /* which of them is served next, if there is anybody in it */
+    bool told;           /* an edge is on its way to a worker, who will take what is in the queue */
 };
 
 struct ready *ready_new(void)
@@ -24,7 +25,8 @@ struct ready *ready_new(void)
         return NULL;
     }
     pthread_mutex_init(&ready->lock, NULL);
-    STAILQ_INIT(&ready->queue);
+    for (int i = 0; i < READY_QUEUES; i++)
+        STAILQ_INIT(&ready->queues[i]);
     return ready;
 }
 
@@ -48,38 +50,55 @@ static void tell(struct ready *ready)
     eventfd_write(ready->descriptor, 1);
 }
 
-void ready_push(struct ready *ready, struct connection *const *connections, size_t count)
+/* Whether an edge must be given, as somebody is in a queue and none is on its way. The lock is
+ * held. */
+static bool must_tell(struct ready *ready)
+{
+    bool is_empty =
+        STAILQ_EMPTY(&ready->queues[READY_TO_CALL]) && STAILQ_EMPTY(&ready->queues[READY_TO_SEND]);
+    bool must = !ready->told && !is_empty;
+    ready->told = ready->told || must;
+    return must;
+}
+
+void ready_push(struct ready *ready, enum ready_for queue, struct connection *const *connections,
+                size_t count)
 {
     pthread_mutex_lock(&ready->lock);
     for (size_t i = 0; i < count; i++) {
         if (connections[i]->is_ready)
             continue;
         connections[i]->is_ready = true;
-        STAILQ_INSERT_TAIL(&ready->queue, connections[i], ready);
+        STAILQ_INSERT_TAIL(&ready->queues[queue], connections[i], ready);
     }
-    bool must_tell = !ready->told && !STAILQ_EMPTY(&ready->queue);
-    if (must_tell)
-        ready->told = true;
+    bool must = must_tell(ready);
     pthread_mutex_unlock(&ready->lock);
-    if (must_tell)
+    if (must)
         tell(ready);
+}
+
+static enum ready_for other(enum ready_for queue)
+{
+    return queue == READY_TO_CALL ? READY_TO_SEND : READY_TO_CALL;
 }
 
 struct connection *ready_take(struct ready *ready, bool told)
 {
     pthread_mutex_lock(&ready->lock);
-    struct connection *connection = STAILQ_FIRST(&ready->queue);
+    if (STAILQ_EMPTY(&ready->queues[ready->next]))
+        ready->next = other(ready->next);
+    struct ready_queue *queue = &ready->queues[ready->next];
+    struct connection *connection = STAILQ_FIRST(queue);
     if (connection) {
-        STAILQ_REMOVE_HEAD(&ready->queue, ready);
+        STAILQ_REMOVE_HEAD(queue, ready);
         connection->is_ready = false;
+        ready->next = other(ready->next);
     }
     if (told)
         ready->told = false;
-    bool must_tell = !ready->told && !STAILQ_EMPTY(&ready->queue);
-    if (must_tell)
-        ready->told = true;
+    bool must = must_tell(ready);
     pthread_mutex_unlock(&ready->lock);
-    if (must_tell)
+    if (must)
         tell(ready);
     return connection;
 }

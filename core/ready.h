@@ -24,8 +24,16 @@ void ready_free(struct ready *ready);
  */
 int ready_descriptor(const struct ready *ready);
 
-/* Puts connections into the queue, but for those that are in it. Any thread. */
-void ready_push(struct ready *ready, struct connection *const *connections, size_t count);
+/* Two queues that are served in turn, so that neither has to wait for all of the other. */
+enum ready_for {
+    READY_TO_CALL, /* a call goes on: a method is run */
+    READY_TO_SEND, /* what the call has recorded is settled: its response goes */
+    READY_QUEUES,
+};
+
+/* Puts connections into a queue, but for those that are in either. Any thread. */
+void ready_push(struct ready *ready, enum ready_for queue, struct connection *const *connections,
+                size_t count);
 
 /* The most that a worker takes in one turn. */
 #define READY_SLICE 16

@@ -47,6 +47,7 @@ struct recorder {
 
     pthread_mutex_t lock; /* a leaf; guards all below, and what connections.h says */
     struct batch queue;
+    size_t committing, committing_bytes; /* of the batch: its events are pending, too */
     uint64_t next_id;
     struct losses losses; /* which no committed gap event has told */
     struct text problem;  /* why the latest failure was one */
@@ -98,8 +99,9 @@ static const char *queue_problem(struct recorder *recorder, const struct entry *
     size_t share = entry->duty == DUTY_NOTE ? 2 : 1;
     if (recorder->stopping)
         return "the server is stopping";
-    if (queue->count >= recorder->parts.max_pending / share ||
-        queue->bytes + batch_entry_size(entry) > MAX_PENDING_BYTES / share)
+    size_t count = queue->count + recorder->committing;
+    size_t bytes = queue->bytes + recorder->committing_bytes + batch_entry_size(entry);
+    if (count >= recorder->parts.max_pending / share || bytes > MAX_PENDING_BYTES / share)
         return "more events wait to be recorded than --max-pending allows";
     if (batch_reserve(&recorder->queue) < 0)
         return NO_MEMORY;
@@ -254,10 +256,13 @@ static bool take_batch(struct recorder *recorder)
     text_init(&problem);
     batch_clear(&recorder->batch);
     pthread_mutex_lock(&recorder->lock);
+    recorder->committing = recorder->committing_bytes = 0;
     await_work(recorder);
     struct batch filled = recorder->queue;
     recorder->queue = recorder->batch;
     recorder->batch = filled;
+    recorder->committing = filled.count;
+    recorder->committing_bytes = filled.bytes;
     if (must_tell(recorder)) {
         gap_id = recorder->next_id++; /* above those of the batch, and below all that come */
         recorder->told = recorder->losses;
@@ -302,7 +307,7 @@ static void settle(struct recorder *recorder, bool committed)
     for (size_t from = 0; from < total; from += SETTLE_SLICE) {
         size_t to = total - from < SETTLE_SLICE ? total : from + SETTLE_SLICE;
         size_t count = settle_slice(recorder, from, to, committed, settled);
-        ready_push(recorder->parts.ready, settled, count);
+        ready_push(recorder->parts.ready, READY_TO_SEND, settled, count);
     }
 }
 

@@ -203,6 +203,34 @@ static void lists_go_by_id_from_where_the_last_page_ended(void **state)
     connections_free(connections);
 }
 
+/* Short pages keep only some of what they find: slots whose ids fall, rise, and are mixed. */
+static void pages_of_any_length_list_all_in_order(void **state)
+{
+    (void)state;
+    enum { ALL = 300 };
+    struct connections *connections = connections_new(ALL, 1);
+    struct connection *opened[ALL];
+    for (size_t i = 0; i < ALL; i++)
+        opened[i] = open_one(connections);
+    for (size_t i = 0; i < ALL; i += 3)
+        connections_close(connections, opened[i]);
+    for (size_t i = 0; i < ALL / 3; i++)
+        open_one(connections);
+    for (size_t limit = 1; limit <= 2 * ALL; limit = limit * 2 + 1) {
+        struct connection_view views[2 * ALL + 1];
+        uint64_t after = 0;
+        size_t listed = 0;
+        ssize_t count;
+        while ((count = connections_list(connections, after, views, limit)) > 0) {
+            for (ssize_t i = 0; i < count; after = views[i++].id)
+                assert_true(views[i].id > after);
+            listed += (size_t)count;
+        }
+        assert_int_equal(listed, ALL);
+    }
+    connections_free(connections);
+}
+
 struct churn {
     struct connections *connections;
     atomic_bool ended;
@@ -259,6 +287,7 @@ int main(void)
         cmocka_unit_test(of_many_threads_one_owns_and_no_event_is_missed),
         cmocka_unit_test(names_and_peers_are_written_as_people_write_them),
         cmocka_unit_test(lists_go_by_id_from_where_the_last_page_ended),
+        cmocka_unit_test(pages_of_any_length_list_all_in_order),
         cmocka_unit_test(a_list_made_meanwhile_shows_whole_lives_only),
         cmocka_unit_test(awaiting_emptiness_ends_with_the_last_connection_or_the_time),
     };

@@ -41,6 +41,22 @@ static void short_years_get_their_zeros(void **state)
           "a" DATE("00010101T00:00:00") DATE("20261123T10:11:12") DATE("00221224T01:02:03") "z");
 }
 
+/* Reads it as of a call. False when that is refused. */
+static bool read_date(const char *text, xmlrpc_datetime *date)
+{
+    xmlrpc_env env;
+    char xml[200];
+    snprintf(xml, sizeof(xml), DATE("%s"), text);
+    xmlrpc_env_init(&env);
+    xmlrpc_value *value = data_read(&env, xml, strlen(xml));
+    bool is_read = xmlrpc_value_type(value) == XMLRPC_TYPE_DATETIME; /* else it is text */
+    if (is_read && date)
+        xmlrpc_read_datetime(&env, value, date);
+    xmlrpc_DECREF(value);
+    xmlrpc_env_clean(&env);
+    return is_read;
+}
+
 static void all_else_stays_as_it_is(void **state)
 {
     (void)state;
@@ -48,6 +64,65 @@ static void all_else_stays_as_it_is(void **state)
     check("<value><string>dateTime.iso8601&gt;10101T</string></value>",
           "<value><string>dateTime.iso8601&gt;10101T</string></value>");
     check(DATE("10000101T00:00:00"), DATE("10000101T00:00:00"));
+}
+
+/* As libxmlrpc's own reader, which this one took the place of, was tried on the same texts. */
+static void dates_are_read_as_libxmlrpc_reads_them(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        unsigned second, microsecond;
+    } texts[] = {
+        {"20261123T10:11:12", 12, 0},        {"2026-11-23T10:11:12", 12, 0},
+        {"20261123T101112", 12, 0},          {"20261123t10:11:12", 12, 0},
+        {"20261123T10:11:59", 59, 0},        {"20261123T10:11:12.25", 12, 250000},
+        {"20261123T10:11:12.", 12, 0},       {"20261123T10:11:12.123456789", 12, 123456},
+        {"20261123T10:11:12.000001", 12, 1}, {"20261123T10:11:12Z", 12, 0},
+        {"20261123T10:11:12z", 12, 0},       {"20261123T10:11:12+01", 12, 0},
+        {"20261123T10:11:12-0130", 12, 0},
+    };
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        xmlrpc_datetime date;
+        read_date(texts[i].text, &date);
+        assert_int_equal(date.Y, 2026);
+        assert_int_equal(date.M, 11);
+        assert_int_equal(date.D, 23);
+        assert_int_equal(date.h, 10);
+        assert_int_equal(date.m, 11);
+        assert_int_equal(date.s, texts[i].second);
+        assert_int_equal(date.u, texts[i].microsecond);
+    }
+}
+
+static void what_is_no_date_is_refused(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "",
+        "yesterday",
+        "20261123",
+        "20261123T10:11",
+        "20261123 10:11:12",
+        "2026112T10:11:12",
+        "20261123T10:11:12 ",
+        " 20261123T10:11:12",
+        "20261123T10:11:12.5Z",
+        "20261123T10:11:12Z1",
+        "20261123T10:11:12+01:30",
+        "20261123T10:11:12+01300",
+        "20261323T10:11:12",
+        "20260023T10:11:12",
+        "20261100T10:11:12",
+        "20261132T10:11:12",
+        "20261123T24:11:12",
+        "20261123T10:60:12",
+        "20261123T10:11:60",
+        "20261123T10:11:12.\xd9\xa1",
+    };
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        if (read_date(texts[i], NULL))
+            fail_msg("\"%s\" was read", texts[i]);
 }
 
 /* What is recorded must be a value again when it is read. */
@@ -73,6 +148,8 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(short_years_get_their_zeros),
         cmocka_unit_test(all_else_stays_as_it_is),
+        cmocka_unit_test(dates_are_read_as_libxmlrpc_reads_them),
+        cmocka_unit_test(what_is_no_date_is_refused),
         cmocka_unit_test(a_year_of_one_digit_is_recorded_as_a_date),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

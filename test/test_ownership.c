@@ -366,7 +366,7 @@ static void *produce(void *argument)
         if (i % 4 == 0)
             recorder_note(house->recorder, event_new("storm", "server", 0, "<value/>", 8));
         else if (connection)
-            ready_push(house->ready, &connection, 1);
+            ready_push(house->ready, READY_TO_CALL, &connection, 1);
         count(&storm->counts->producers);
         connections_list(house->connections, 0, views, MAX_CONNECTIONS);
         usleep(100);

@@ -54,7 +54,7 @@ static bool is_told(struct fixture *fixture)
 static void nobody_is_told_of_an_empty_queue(void **state)
 {
     struct fixture *fixture = *state;
-    ready_push(fixture->ready, fixture->pointers, 0);
+    ready_push(fixture->ready, READY_TO_CALL, fixture->pointers, 0);
     assert_false(is_told(fixture));
     assert_null(ready_take(fixture->ready, true));
     assert_false(is_told(fixture));
@@ -63,27 +63,43 @@ static void nobody_is_told_of_an_empty_queue(void **state)
 static void connections_come_out_in_order_once_each(void **state)
 {
     struct fixture *fixture = *state;
-    ready_push(fixture->ready, fixture->pointers, 2);
-    ready_push(fixture->ready, fixture->pointers, 3); /* the first two are in it */
+    ready_push(fixture->ready, READY_TO_CALL, fixture->pointers, 2);
+    ready_push(fixture->ready, READY_TO_CALL, fixture->pointers, 3); /* the first two are in it */
     for (size_t i = 0; i < 3; i++)
         assert_ptr_equal(ready_take(fixture->ready, i == 0), fixture->pointers[i]);
     assert_null(ready_take(fixture->ready, false));
-    ready_push(fixture->ready, fixture->pointers, 1); /* it came out, so it may come in again */
+    /* It came out, so it may come in again. */
+    ready_push(fixture->ready, READY_TO_CALL, fixture->pointers, 1);
     assert_ptr_equal(ready_take(fixture->ready, true), fixture->pointers[0]);
+}
+
+/* Else a print would be answered after ten thousand who waited for an event. */
+static void neither_queue_waits_for_all_of_the_other(void **state)
+{
+    struct fixture *fixture = *state;
+    struct connection **pointers = fixture->pointers;
+    struct connection *const order[] = {pointers[0], pointers[4], pointers[1],
+                                        pointers[5], pointers[2], pointers[3]};
+    ready_push(fixture->ready, READY_TO_CALL, pointers, 4);
+    ready_push(fixture->ready, READY_TO_SEND, &pointers[4], 2);
+    ready_push(fixture->ready, READY_TO_SEND, pointers, 1); /* it is in the other */
+    for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+        assert_ptr_equal(ready_take(fixture->ready, true), order[i]);
+    assert_null(ready_take(fixture->ready, true));
 }
 
 /* Else those behind it would wait for a method that it runs. */
 static void who_takes_the_first_tells_another_of_the_rest(void **state)
 {
     struct fixture *fixture = *state;
-    ready_push(fixture->ready, fixture->pointers, 3);
+    ready_push(fixture->ready, READY_TO_CALL, fixture->pointers, 3);
     for (size_t left = 3; left > 0; left--) {
         assert_true(is_told(fixture));
         assert_false(is_told(fixture));
         assert_non_null(ready_take(fixture->ready, true));
     }
     assert_false(is_told(fixture));
-    ready_push(fixture->ready, fixture->pointers, 1);
+    ready_push(fixture->ready, READY_TO_CALL, fixture->pointers, 1);
     assert_true(is_told(fixture));
 }
 
@@ -91,7 +107,7 @@ static void who_takes_the_first_tells_another_of_the_rest(void **state)
 static void who_goes_on_taking_tells_nobody_more(void **state)
 {
     struct fixture *fixture = *state;
-    ready_push(fixture->ready, fixture->pointers, 4);
+    ready_push(fixture->ready, READY_TO_CALL, fixture->pointers, 4);
     assert_true(is_told(fixture));
     assert_non_null(ready_take(fixture->ready, true));
     assert_true(is_told(fixture));
@@ -129,7 +145,7 @@ static void workers_take_all_that_others_push(void **state)
     for (size_t i = 0; i < 2; i++)
         pthread_create(&threads[i], NULL, take_all, fixture);
     for (size_t i = 0; i < MANY; i += 4)
-        ready_push(fixture->ready, &fixture->pointers[i], 4);
+        ready_push(fixture->ready, READY_TO_CALL, &fixture->pointers[i], 4);
     for (size_t i = 0; i < 2; i++)
         pthread_join(threads[i], NULL);
     assert_int_equal(atomic_load(&fixture->taken), MANY);
@@ -144,6 +160,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(nobody_is_told_of_an_empty_queue),
         TEST(connections_come_out_in_order_once_each),
+        TEST(neither_queue_waits_for_all_of_the_other),
         TEST(who_takes_the_first_tells_another_of_the_rest),
         TEST(who_goes_on_taking_tells_nobody_more),
         TEST(workers_take_all_that_others_push),
