@@ -124,7 +124,8 @@ bench: build-packages
 	@$(MAKE) --no-print-directory VARIANT=release build/release/test/server \
 		$(BENCHES:%=build/release/bench/%)
 	@$(MAKE) --no-print-directory --keep-going --silent VARIANT=release \
-		$(OPTIONAL_BENCHES:%=build/release/bench/%) >build/release/bench/optional.log 2>&1 || true
+		$(OPTIONAL_BENCHES:%=build/release/bench/%) >build/release/bench/optional.log 2>&1 || \
+		echo 'not built, for reasons in build/release/bench/optional.log: a peer' >&2
 	@bench/compare $(ARGS)
 	@bench/bounds
 	@bench/events

@@ -16,9 +16,8 @@ PORTS_EACH = 5_000  # connections from one address of this machine, which has 28
 SPARE_DESCRIPTORS = 500
 SLEEP_S, SLEEPERS = 0.005, 64
 
-# As monitoring sends them. They have what all the peers' methods know: strings, ints and doubles.
-STRUCTS = [{"host": f"node{i:03}.example.org", "service": "temperature", "value": 20.5 + i,
-            "count": 1000 + i} for i in range(100)]
+# As monitoring sends them: strings, doubles and ints, which all the peers have. 31 KiB.
+STRUCTS = [{"host": f"n{i:03}", "unit": "C", "mean": 20.5 + i, "n": 1000 + i} for i in range(100)]
 
 
 def call_body(method, *params):
