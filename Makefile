@@ -223,8 +223,10 @@ $(B)/bench/lookout: $(call objects,server.c $(CORE) $(METHODS) test/methods/test
 $(B)/bench/stock_abyss: $(B)/bench/peers/stock_abyss.o
 	$(CC) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS)
 $(B)/bench/ros: bench/peers/ros.cpp
+	@mkdir -p $(@D)
 	$(CXX) -std=gnu++17 -Wall -Wextra $(FLAGS_$(VARIANT)) -o $@ $< -lxmlrpcpp
 $(B)/bench/go: bench/peers/go/main.go
+	@mkdir -p $(@D)
 	go build -o $@ $<
 
 $(B)/%.o: %.c

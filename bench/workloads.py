@@ -147,7 +147,7 @@ HTTP = ("abyss", "python", "ros", "go", "nginx")
 MANY = ("--max-connections", "16384", "--keepalive", "3600")
 MODES = tuple(Contender(mode, f"--sync {mode}", "lookout", ("--sync", mode))
               for mode in ("full", "normal", "off"))
-WAITING = tuple(Contender(str(count), f"{count:,} wait", "lookout") for count in (1, 100, 1000))
+WAITING = tuple(Contender(str(count), f"{count:,} waiting", "lookout") for count in (1, 100, 1000))
 
 WORKLOADS = {one.key: one for one in (
     *(Load(f"ping{count}", f"ping, {count} connection{'s' * (count > 1)}",
@@ -173,5 +173,6 @@ WORKLOADS = {one.key: one for one in (
          note="The journal is on the disk of build/."),
     Wake("wake", "waitEvents: from the event until the last has it", WAITING,
          note="A call is a waiter that is woken; p50 and p99 are of the times until the last one "
-         "is. make bench goes on to ten thousand, with pings meanwhile."),
+         "is, which have the event's way to the disk in them: nobody is woken before that. "
+         "bench/events goes on to ten thousand, with pings meanwhile."),
 )}
