@@ -39,6 +39,13 @@ def contenders(*keys, lookout=()):
                  for key in ("lookout", *keys))
 
 
+def refuse_faults(server):
+    """Ends the program when a call of a server of ours did not go well: they are counted there."""
+    with server.proxy() as proxy:
+        if faults := proxy.monitor.getStatus()["faults"]:
+            sys.exit(f"{server.name} answered {faults:,} calls with a fault")
+
+
 @dataclasses.dataclass(frozen=True)
 class Load:
     """A workload that is calls, one after the other on each connection."""
@@ -65,6 +72,8 @@ class Load:
         figures = measure.calls(server, self, seconds, generate, size)
         if contender.peer != "rpyc":
             measure.check(server, self)
+        if contender.peer == "lookout":
+            refuse_faults(server)
         return figures
 
 
@@ -110,6 +119,8 @@ class Idle(Load):
                 connect_idle(stack, server, self.body, number)
             kib = (measure.resident_kib(server.pid) - before) / IDLE
             figures = measure.calls(server, self, seconds, measure.GENERATORS[generator], size)
+            if contender.peer == "lookout":
+                refuse_faults(server)
             return dataclasses.replace(figures, kib=kib)
 
 
