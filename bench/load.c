@@ -84,5 +84,7 @@ int main(int argc, char **argv)
     qsort(latencies.ms, latencies.count, sizeof(latencies.ms[0]), compare);
     printf("%.1f %.3f %.3f\n", rate, (double)latencies.ms[latencies.count / 2],
            (double)latencies.ms[latencies.count * 99 / 100]);
+    free(latencies.ms);
+    free(clients);
     return 0;
 }
