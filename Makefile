@@ -43,7 +43,9 @@ ALLOCATING := malloc calloc realloc reallocarray aligned_alloc strdup strndup re
 WRAPPED := $(ALLOCATING:%=-Wl,--wrap=%)
 CLI := $(wildcard cli/*.c)
 CLIENT_CORE := core/text.c core/xml.c
-BENCHES := stock_abyss load waiters
+BENCHES := lookout load waiters stock_abyss
+# Peers that not every machine has what it takes to build: the comparison goes without them.
+OPTIONAL_BENCHES := ros go
 FUZZERS := $(patsubst test/fuzz/fuzz_%.c,%,$(wildcard test/fuzz/fuzz_*.c))
 UNIT_TESTS := $(patsubst test/%.c,%,$(wildcard test/test_*.c))
 
@@ -68,7 +70,8 @@ help:
 	@echo 'make bite           take out the guards one by one: the hostile cases must fail'
 	@echo 'make stop           stop a server under full load 100 times: each within 3 s'
 	@echo 'make soak           good and bad clients for MINUTES=30, also with VARIANT=tsan'
-	@echo 'make bench          ping beside the stock Abyss server, what must be quick, events, slow clients'
+	@echo 'make bench          bench/RESULTS.md: beside other servers, in 20 minutes; then what must be'
+	@echo '                    quick, events, slow clients. ARGS=--quick is a short comparison'
 	@echo 'make screenshots    take the pictures in screenshots/ again'
 	@echo 'make api            doc/API.md again, from the server'
 	@echo 'make dist           the zip of sources and screenshots'
@@ -121,10 +124,13 @@ soak: check-packages
 	@test/soak --variant $(VARIANT) --minutes $(MINUTES) $(ARGS)
 
 bench: build-packages
-	@packaging/install-packages bench
-	@$(MAKE) --no-print-directory VARIANT=release server build/release/test/server \
+	@packaging/install-packages --optional bench
+	@$(MAKE) --no-print-directory VARIANT=release build/release/test/server \
 		$(BENCHES:%=build/release/bench/%)
-	@bench/ping
+	@$(MAKE) --no-print-directory --keep-going --silent VARIANT=release \
+		$(OPTIONAL_BENCHES:%=build/release/bench/%) >build/release/bench/optional.log 2>&1 || \
+		echo 'not built, for reasons in build/release/bench/optional.log: a peer' >&2
+	@bench/compare $(ARGS)
 	@bench/bounds
 	@bench/events
 	@bench/slow
@@ -158,7 +164,8 @@ server client: FORCE
 FORCE:
 
 # All that the tests of one variant need.
-variant: $(B)/server $(B)/client $(B)/test/server $(B)/test/client $(B)/test/unguarded $(UNIT_TESTS:%=$(B)/test/%)
+variant: $(B)/server $(B)/client $(B)/test/server $(B)/test/client $(B)/test/unguarded \
+	$(B)/bench/load $(UNIT_TESTS:%=$(B)/test/%)
 
 $(B)/server: $(call objects,server.c $(CORE) $(METHODS))
 	$(CC) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS)
@@ -210,8 +217,21 @@ $(B)/fuzz/xml $(B)/fuzz/gate: $(call objects,$(METHODS))
 $(B)/fuzz/gate: $(call objects,$(wildcard test/fuzz/gate/*.c))
 
 $(B)/bench/load $(B)/bench/waiters: $(B)/bench/client.o
-$(B)/bench/%: $(B)/bench/%.o
+$(B)/bench/load $(B)/bench/waiters: $(B)/bench/%: $(B)/bench/%.o
+	$(CC) $(LDFLAGS) -o $@ $^
+
+# What is compared: the server as it is, and the two methods that the peers have too.
+$(B)/bench/lookout: $(call objects,server.c $(CORE) $(METHODS) test/methods/test_sleep.c)
+	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS)
+$(B)/bench/stock_abyss: $(B)/bench/peers/stock_abyss.o
+	$(CC) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS)
+$(B)/bench/ros: bench/peers/ros.cpp
+	@mkdir -p $(@D)
+	$(CXX) -std=gnu++17 -Wall -Wextra $(FLAGS_$(VARIANT)) -o $@ $< -lxmlrpcpp
+$(B)/bench/go: bench/peers/go/main.go
+	@mkdir -p $(@D)
+	go build -o $@ $<
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)

@@ -60,6 +60,7 @@ size_t client_request(char *request, size_t size, const char *body)
 void client_send(struct client *client, const char *request, size_t length)
 {
     client->received = 0;
+    client->sent = client_seconds();
     ssize_t sent = send(client->fd, request, length, MSG_NOSIGNAL);
     if (sent != (ssize_t)length)
         client_fail("a request was not sent: %s", sent < 0 ? strerror(errno) : "in part only");

@@ -17,6 +17,7 @@
 struct client {
     int fd;
     size_t received;
+    double sent;                             /* when its request was, by client_seconds() */
     char response[CLIENT_RESPONSE_SIZE + 1]; /* as far as it is received, NUL-terminated */
 };
 

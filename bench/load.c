@@ -1,4 +1,7 @@
-/* Calls a server over many connections, one call at a time on each: calls a second. */
+/*
+ * Calls a server over many connections, one call at a time on each. Prints calls a second, and the
+ * median and the 99th percentile of a call's milliseconds.
+ */
 #include "bench/client.h"
 
 #include <stdio.h>
@@ -9,22 +12,44 @@
 #define REQUEST_SIZE (BODY_SIZE + 512)
 #define BATCH        64
 
-/* The calls that were answered until the time is up. */
-static unsigned long count_calls(int epoll, const char *request, size_t length, double until)
+/* How long each call took, in the order of their ends until they are sorted. */
+struct latencies {
+    float *ms;
+    size_t count, room;
+};
+
+static void note(struct latencies *latencies, double ms)
+{
+    if (latencies->count == latencies->room) {
+        latencies->room = latencies->room ? 2 * latencies->room : 65536;
+        latencies->ms = reallocarray(latencies->ms, latencies->room, sizeof(latencies->ms[0]));
+        if (!latencies->ms)
+            client_fail("no memory for %zu calls", latencies->room);
+    }
+    latencies->ms[latencies->count++] = (float)ms;
+}
+
+static int compare(const void *a, const void *b)
+{
+    float left = *(const float *)a, right = *(const float *)b;
+    return (left > right) - (left < right);
+}
+
+/* Calls until the time is up. */
+static void call(int epoll, const char *request, size_t length, double until,
+                 struct latencies *latencies)
 {
     struct epoll_event ready[BATCH];
-    unsigned long calls = 0;
     while (client_seconds() < until) {
         int count = epoll_wait(epoll, ready, BATCH, 100);
         for (int i = 0; i < count; i++) {
             struct client *client = ready[i].data.ptr;
             if (!client_receive(client))
                 continue;
-            calls++;
+            note(latencies, (client_seconds() - client->sent) * 1000);
             client_send(client, request, length);
         }
     }
-    return calls;
 }
 
 int main(int argc, char **argv)
@@ -51,7 +76,15 @@ int main(int argc, char **argv)
     double began = client_seconds();
     for (int i = 0; i < connections; i++)
         client_send(&clients[i], request, length);
-    unsigned long calls = count_calls(epoll, request, length, began + seconds);
-    printf("%.1f\n", (double)calls / (client_seconds() - began));
+    struct latencies latencies = {0};
+    call(epoll, request, length, began + seconds, &latencies);
+    double rate = (double)latencies.count / (client_seconds() - began);
+    if (latencies.count == 0)
+        client_fail("no call was answered");
+    qsort(latencies.ms, latencies.count, sizeof(latencies.ms[0]), compare);
+    printf("%.1f %.3f %.3f\n", rate, (double)latencies.ms[latencies.count / 2],
+           (double)latencies.ms[latencies.count * 99 / 100]);
+    free(latencies.ms);
+    free(clients);
     return 0;
 }

@@ -5,7 +5,7 @@
  * client call monitor.waitEvents, with so many different limits one after the other; "wake" sends
  * the event that they wait for, and answers with the milliseconds until the last had its whole
  * response, the worst that a ping on a connection of its own took meanwhile, and how many pings
- * there were.
+ * there were. "wake alone" does without the pings.
  */
 #include "bench/client.h"
 
@@ -50,8 +50,6 @@ static void *ping(void *argument)
     struct pings *pings = argument;
     char request[REQUEST_SIZE];
     size_t length = client_request(request, sizeof(request), CALL("monitor.ping", ""));
-    pings->worst_ms = 0;
-    pings->count = 0;
     do {
         double began = client_seconds();
         client_send(&pings->client, request, length);
@@ -107,23 +105,37 @@ static void receive_all(struct waiters *waiters)
     }
 }
 
-static void wake_all(struct waiters *waiters)
+static void start_pings(struct pings *pings)
+{
+    atomic_store(&pings->ended, false);
+    if (pthread_create(&pings->thread, NULL, ping, pings) != 0)
+        client_fail("cannot start the thread that pings");
+}
+
+static void end_pings(struct pings *pings)
+{
+    atomic_store(&pings->ended, true);
+    pthread_join(pings->thread, NULL);
+}
+
+static void wake_all(struct waiters *waiters, bool alone)
 {
     struct pings *pings = &waiters->pings;
     char request[REQUEST_SIZE];
     size_t length =
         client_request(request, sizeof(request), CALL("monitor.sendEvent", STRING(TYPE)));
-    atomic_store(&pings->ended, false);
-    if (pthread_create(&pings->thread, NULL, ping, pings) != 0)
-        client_fail("cannot start the thread that pings");
+    pings->worst_ms = 0;
+    pings->count = 0;
+    if (!alone)
+        start_pings(pings);
     double began = client_seconds();
     client_send(&waiters->sender, request, length);
     receive_all(waiters);
     double ended = client_seconds();
-    atomic_store(&pings->ended, true);
-    pthread_join(pings->thread, NULL);
+    if (!alone)
+        end_pings(pings);
     client_await(&waiters->sender);
-    printf("%.1f %.1f %lu\n", (ended - began) * 1000, pings->worst_ms, pings->count);
+    printf("%.3f %.3f %lu\n", (ended - began) * 1000, pings->worst_ms, pings->count);
 }
 
 int main(int argc, char **argv)
@@ -146,8 +158,8 @@ int main(int argc, char **argv)
         size_t limits;
         if (sscanf(line, "wait %31s %zu", cursor, &limits) == 2)
             wait_all(&waiters, cursor, limits);
-        else if (strcmp(line, "wake") == 0)
-            wake_all(&waiters);
+        else if (strcmp(line, "wake") == 0 || strcmp(line, "wake alone") == 0)
+            wake_all(&waiters, strcmp(line, "wake") != 0);
         else
             client_fail("cannot \"%s\"", line);
     }

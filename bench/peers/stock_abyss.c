@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <xmlrpc-c/abyss.h>
 #include <xmlrpc-c/base.h>
 #include <xmlrpc-c/server.h>
@@ -14,7 +15,34 @@ static xmlrpc_value *ping(xmlrpc_env *env, xmlrpc_value *params, void *server, v
     return xmlrpc_string_new(env, "pong");
 }
 
-/* Without these two Abyss takes no more than 15 connections, and 30 requests on each. */
+static xmlrpc_value *echo(xmlrpc_env *env, xmlrpc_value *params, void *server, void *call)
+{
+    (void)server, (void)call;
+    xmlrpc_value *value = NULL;
+    xmlrpc_array_read_item(env, params, 0, &value);
+    return value;
+}
+
+static xmlrpc_value *wait_for(xmlrpc_env *env, xmlrpc_value *params, void *server, void *call)
+{
+    (void)server, (void)call;
+    double seconds;
+    xmlrpc_decompose_value(env, params, "(d)", &seconds);
+    if (env->fault_occurred)
+        return NULL;
+    const struct timespec time = {.tv_sec = (time_t)seconds,
+                                  .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
+    nanosleep(&time, NULL);
+    return xmlrpc_double_new(env, seconds);
+}
+
+static const struct xmlrpc_method_info3 methods[] = {
+    {.methodName = "monitor.ping", .methodFunction = ping},
+    {.methodName = "test.echo", .methodFunction = echo},
+    {.methodName = "test.sleep", .methodFunction = wait_for},
+};
+
+/* Without these Abyss takes no more than 15 connections, and 30 requests on each. */
 static void raise_limits(xmlrpc_server_abyss_parms *parameters)
 {
     parameters->max_conn = 1000;
@@ -32,8 +60,8 @@ int main(int argc, char **argv)
     xmlrpc_env env;
     xmlrpc_env_init(&env);
     xmlrpc_registry *registry = xmlrpc_registry_new(&env);
-    struct xmlrpc_method_info3 method = {.methodName = "monitor.ping", .methodFunction = ping};
-    xmlrpc_registry_add_method3(&env, registry, &method);
+    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+        xmlrpc_registry_add_method3(&env, registry, &methods[i]);
 
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_port = htons((uint16_t)atoi(argv[1]))};
