@@ -247,7 +247,7 @@ static bool serve(struct gate *gate, const struct house *house, const sigset_t *
     *until_ms = clock_monotonic_ms() + STOP_PATIENCE_MS + DISK_PATIENCE_MS;
     size_t left = gate_stop(gate, STOP_PATIENCE_MS);
     if (left > 0)
-        log_warn("methods that did not return in time were abandoned: %zu", left);
+        log_warn("threads that did not end in time were abandoned: %zu", left);
     note(house, "server.stop");
     return left == 0;
 }

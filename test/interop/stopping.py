@@ -16,7 +16,7 @@ LOADED_S = (0.0, 0.3)  # from the moment at which all are there to the stop
 
 WAITING = int(200 / SLOW)
 # What a server says that the machine gave too little time to end in order.
-LATE = ["methods that did not return in time", "the disk does not answer"]
+LATE = ["threads that did not end in time", "the disk does not answer"]
 
 LOAD = {"pressing": 64, "printing": 16, "waiting": WAITING, "slow reader": 50, "slow head": 50}
 

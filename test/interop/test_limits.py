@@ -1,4 +1,5 @@
 """That each limit on the command line is the one that holds, and that what it ends is over."""
+import contextlib
 import errno
 import resource
 import select
@@ -9,7 +10,7 @@ import time
 import unittest
 import xmlrpc.client
 
-from lookout import PATIENCE, PING, Server, call_body, request, wait_until
+from lookout import PATIENCE, PING, Server, call_body, read_events, request, wait_until
 
 
 def nested(arrays):
@@ -89,6 +90,64 @@ class Buffers(unittest.TestCase):
             wait_until(lambda: proxy.monitor.getStatus()["connections"]["open"] == 1,
                        "they are not let go")
             self.assertEqual(proxy.test.echo("x" * 300_000), "x" * 300_000)
+
+
+    def test_an_answer_that_is_held_and_too_large_is_said_to_be(self):
+        """What it has recorded is recorded, and is not to be sent again."""
+        calls = [{"methodName": "print", "params": ["once"]},
+                 {"methodName": "test.echo", "params": ["x" * 400_000]},
+                 {"methodName": "test.echo", "params": ["x" * 400_000]},
+                 {"methodName": "test.echo", "params": ["x" * 400_000]}]
+        with Server(*self.OPTIONS, "--max-body", "4M") as server, server.connect() as client:
+            response = client.ask(request(call_body("system.multicall", calls)))
+            self.assertEqual(response.status, 500)
+            self.assertIn(b"was carried out", response.body)
+            self.assertIn(b"--max-buffered", response.body)
+            with server.proxy() as proxy:
+                self.assertEqual([one["data"] for one in read_events(proxy, "print")], [["once"]])
+
+
+class Kernel(unittest.TestCase):
+    """What the kernel keeps for a client is in no budget: neither much, nor for long."""
+
+    FIN_WAIT_1 = 4
+
+    def sockets(self, server):
+        """(the client's port, state, bytes that were not read) of the server's sockets."""
+        with open("/proc/net/tcp", encoding="ascii") as table:
+            rows = [line.split() for line in table.readlines()[1:]]
+        return [(int(row[2].split(":")[1], 16), int(row[3], 16), int(row[4].split(":")[1], 16))
+                for row in rows if int(row[1].split(":")[1], 16) == server.port]
+
+    def test_what_is_closed_unread_does_not_stay(self):
+        with Server("--request-timeout", "1") as server:
+            with server.proxy() as proxy:
+                proxy.monitor.sendEvent("large", "x" * 55_000)
+            ask = request(call_body("monitor.readEvents", "", 1, ["large"]), "Connection: close")
+
+            def count():
+                return sum(state == self.FIN_WAIT_1 for _, state, _ in self.sockets(server))
+            for _ in range(5):
+                client = self.enterContext(socket.socket())
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+                client.connect((server.host, server.port))
+                client.sendall(ask)
+            wait_until(lambda: count() == 5, "the answers were read, or not sent")
+            wait_until(lambda: count() == 0, "they stay in the kernel")
+
+    def test_what_is_sent_while_it_waits_is_little(self):
+        large = request(call_body("monitor.ping") + b" " * 500_000)
+        with Server() as server, server.connect() as client:
+            for _ in range(50):  # for which the kernel would make room
+                client.ask(large)
+            client.send(request(call_body("monitor.waitEvents", "", 1, 600, ["none"])))
+            client.socket.setblocking(False)
+            while select.select([], [client.socket], [], 0.5)[1]:
+                with contextlib.suppress(BlockingIOError):
+                    client.socket.send(b"x" * 65536)
+            port = client.socket.getsockname()[1]
+            unread, = [unread for peer, _, unread in self.sockets(server) if peer == port]
+            self.assertLess(unread, 200_000)
 
 
 class Endings(unittest.TestCase):
