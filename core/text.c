@@ -239,8 +239,43 @@ static int shortest_digits(char digits[DBL_DECIMAL_DIG + 1], double value, int *
     return count;
 }
 
+/*
+ * Writes a value that is a whole number of millionths, as most are, times among them; 0 when it is
+ * none. Below 4e9 two of those never are the same double, and what is divided is exact: so this
+ * reads back as the value, and no shorter text does.
+ */
+static size_t write_millionths(char out[TEXT_DOUBLE_SIZE], double value)
+{
+    const int64_t million = 1000000;
+    if (!(fabs(value) < 4e9))
+        return 0;
+    int64_t count = llround(fabs(value) * 1e6);
+    if ((double)count / 1e6 != fabs(value))
+        return 0;
+    char reversed[TEXT_DOUBLE_SIZE], *next = reversed, *end = out;
+    int64_t fraction = count % million, whole = count / million;
+    int places = 6;
+    for (; places > 1 && fraction % 10 == 0; places--)
+        fraction /= 10;
+    for (; places > 0; places--, fraction /= 10)
+        *next++ = (char)('0' + fraction % 10);
+    *next++ = '.';
+    do
+        *next++ = (char)('0' + whole % 10);
+    while ((whole /= 10) > 0);
+    if (signbit(value))
+        *next++ = '-';
+    while (next > reversed)
+        *end++ = *--next;
+    *end = '\0';
+    return (size_t)(end - out);
+}
+
 size_t text_double(char out[TEXT_DOUBLE_SIZE], double value)
 {
+    size_t length = write_millionths(out, value);
+    if (length > 0)
+        return length;
     char digits[DBL_DECIMAL_DIG + 1];
     int exponent;
     int count = shortest_digits(digits, fabs(value), &exponent);

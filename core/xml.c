@@ -4,7 +4,6 @@
 
 #include <dlfcn.h>
 #include <expat.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <math.h>
 #include <pthread.h>
@@ -150,25 +149,23 @@ static void refuse_number(struct parser *parser, const char *wrong)
  */
 static void pass_number(struct parser *parser)
 {
-    char rewritten[32]; /* at the longest "-0x1.fffffffffffffp-1022" */
+    char *text = parser->number_text;
     int64_t integer;
     double real;
     const char *wrong;
 
-    parser->number_text[parser->number_length] = '\0';
+    text[parser->number_length] = '\0';
     if (parser->number->bits > 0) {
-        wrong = text_read_integer(parser->number_text, parser->number->bits, &integer);
-        if (wrong == NULL)
-            snprintf(rewritten, sizeof rewritten, "%" PRId64, integer);
+        wrong = text_read_integer(text, parser->number->bits, &integer);
     } else {
-        wrong = text_read_double(parser->number_text, &real);
+        wrong = text_read_double(text, &real);
         if (wrong == NULL)
-            snprintf(rewritten, sizeof rewritten, "%a", real);
+            snprintf(text, NUMBER_SIZE, "%a", real);
     }
     if (wrong != NULL)
         refuse_number(parser, wrong);
     else
-        parser->characters(parser->user_data, rewritten, (int)strlen(rewritten));
+        parser->characters(parser->user_data, text, (int)strlen(text));
 }
 
 /* --- what expat calls --- */
