@@ -349,6 +349,20 @@ const char *text_read_double(const char *string, double *value)
     return isfinite(*value) ? NULL : "is more than a double can hold";
 }
 
+double text_sum_digits(const char *string)
+{
+    const char *next = after_sign(string);
+    double sum = 0, weight = 0.1;
+    for (; isdigit((unsigned char)*next); next++)
+        sum = sum * 10 + (*next - '0');
+    if (*next == '.')
+        for (next++; isdigit((unsigned char)*next); next++, weight *= 0.1)
+            sum += (*next - '0') * weight;
+    if (*next != '\0')
+        return NAN;
+    return *string == '-' ? -sum : sum;
+}
+
 void text_local_time(char out[TEXT_TIME_SIZE], double seconds)
 {
     const double limit = 1e12; /* 32,000 years: soon after, a double holds no milliseconds */

@@ -74,6 +74,12 @@ size_t text_double(char out[TEXT_DOUBLE_SIZE], double value);
 const char *text_read_integer(const char *string, int bits, int64_t *value);
 const char *text_read_double(const char *string, double *value);
 
+/*
+ * What comes of a decimal number by adding up what each of its digits stands for, as libxmlrpc
+ * does: seldom the nearest double. NAN when there is more in it than a sign, digits and a point.
+ */
+double text_sum_digits(const char *string);
+
 /* Room for "2026-11-23 10:11:12.345" and NUL, also in far years. */
 #define TEXT_TIME_SIZE 32
 

@@ -159,7 +159,7 @@ static void pass_number(struct parser *parser)
         wrong = text_read_integer(text, parser->number->bits, &integer);
     } else {
         wrong = text_read_double(text, &real);
-        if (wrong == NULL)
+        if (wrong == NULL && text_sum_digits(text) != real)
             snprintf(text, NUMBER_SIZE, "%a", real);
     }
     if (wrong != NULL)
