@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 void client_fail(const char *format, ...)
 {
@@ -46,12 +47,22 @@ void client_connect(struct client *client, int port)
         client_fail("cannot connect to port %d: %s", port, strerror(errno));
 }
 
-size_t client_request(char *request, size_t size, const char *body)
+void client_close(struct client *client)
+{
+    struct pollfd readable = {.fd = client->fd, .events = POLLIN};
+    char more;
+    poll(&readable, 1, -1);
+    if (recv(client->fd, &more, 1, 0) > 0)
+        client_fail("there is more than one response");
+    close(client->fd);
+}
+
+size_t client_request(char *request, size_t size, const char *body, bool close)
 {
     int length = snprintf(request, size,
                           "POST /RPC2 HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml\r\n"
-                          "Content-Length: %zu\r\n\r\n%s",
-                          strlen(body), body);
+                          "Content-Length: %zu\r\n%s\r\n%s",
+                          strlen(body), close ? "Connection: close\r\n" : "", body);
     if (length < 0 || (size_t)length >= size)
         client_fail("a request is too long");
     return (size_t)length;

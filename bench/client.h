@@ -30,8 +30,11 @@ void client_raise_descriptor_limit(void);
 /* Connects to 127.0.0.1, waiting for it. */
 void client_connect(struct client *client, int port);
 
+/* Waits until the server has closed it, which it was asked for, and closes it. */
+void client_close(struct client *client);
+
 /* Writes an HTTP request with this body into `request`; returns its length. */
-size_t client_request(char *request, size_t size, const char *body);
+size_t client_request(char *request, size_t size, const char *body, bool close);
 
 /* Sends a request, of a size that every socket takes at once. */
 void client_send(struct client *client, const char *request, size_t length);

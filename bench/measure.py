@@ -120,7 +120,8 @@ def by_load(server, load, seconds, _size):
         body.write(load.body)
         body.seek(0)
         done = subprocess.run([f"{BUILT}/load", str(server.port), str(load.connections),
-                               str(seconds)], stdin=body, stdout=subprocess.PIPE, check=False)
+                               str(seconds), *(["anew"] if load.close else [])],
+                              stdin=body, stdout=subprocess.PIPE, check=False)
     if done.returncode != 0:
         sys.exit(f"{server.name} did not answer every call of {load.name} well")
     rate, p50_ms, p99_ms = map(float, done.stdout.split())

@@ -49,7 +49,7 @@ static void *ping(void *argument)
 {
     struct pings *pings = argument;
     char request[REQUEST_SIZE];
-    size_t length = client_request(request, sizeof(request), CALL("monitor.ping", ""));
+    size_t length = client_request(request, sizeof(request), CALL("monitor.ping", ""), false);
     do {
         double began = client_seconds();
         client_send(&pings->client, request, length);
@@ -82,7 +82,7 @@ static void wait_all(struct waiters *waiters, const char *cursor, size_t limits)
         snprintf(body, sizeof(body),
                  CALL("monitor.waitEvents", STRING("%s") INT("%zu") INT("600") TYPES), cursor,
                  1 + i % limits);
-        size_t length = client_request(request, sizeof(request), body);
+        size_t length = client_request(request, sizeof(request), body, false);
         client_send(&waiters->clients[i], request, length);
     }
 }
@@ -123,7 +123,7 @@ static void wake_all(struct waiters *waiters, bool alone)
     struct pings *pings = &waiters->pings;
     char request[REQUEST_SIZE];
     size_t length =
-        client_request(request, sizeof(request), CALL("monitor.sendEvent", STRING(TYPE)));
+        client_request(request, sizeof(request), CALL("monitor.sendEvent", STRING(TYPE)), false);
     pings->worst_ms = 0;
     pings->count = 0;
     if (!alone)

@@ -58,6 +58,7 @@ class Load:
     expected: object  # the value that all answer with; None: any
     close: bool = False
     fits_load: bool = True  # what our own generator can do, where there is no wrk
+    needs_load: bool = False  # what it does as clients do, and wrk does not
     note: str = ""
 
     def begin(self, stack, contender, folder):
@@ -68,7 +69,8 @@ class Load:
 
     def round(self, begun, contender, seconds, generator):
         server, size = begun
-        generate = measure.by_rpyc if contender.peer == "rpyc" else measure.GENERATORS[generator]
+        generate = measure.by_rpyc if contender.peer == "rpyc" else measure.GENERATORS[
+            "load" if self.needs_load else generator]
         figures = measure.calls(server, self, seconds, generate, size)
         if contender.peer != "rpyc":
             measure.check(server, self)
@@ -165,9 +167,10 @@ WORKLOADS = {one.key: one for one in (
            contenders(*HTTP, "rpyc"), count, PING, "pong") for count in (1, 16, 64, 256)),
     Load("connect", "ping, a connection a call, 16 at once",
          contenders("abyss", "python", "go", "nginx"), 16, PING, "pong", close=True,
-         fits_load=False,
-         note="Latencies begin when the connection is there. ROS xmlrpcpp is left out: it closes "
-         "without saying so, which wrk takes for an error after each call."),
+         needs_load=True,
+         note="With bench/load, which connects and sends in one go, as clients do: wrk looks after "
+         "its other connections in between. Latencies have the connecting in them. ROS xmlrpcpp is "
+         "left out: it closes without saying so."),
     Load("echo", "100 structs echoed, 16 connections", contenders("abyss", "python", "ros", "go"),
          16, call_body("test.echo", STRUCTS), STRUCTS, fits_load=False),
     Load("sleep", "a method of 5 ms, 64 connections",
