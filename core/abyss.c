@@ -104,9 +104,9 @@ static void channel_wait(TChannel *channel, abyss_bool for_read, abyss_bool for_
                          uint32_t timeout_ms, abyss_bool *can_read, abyss_bool *can_write,
                          abyss_bool *failed)
 {
-    (void)timeout_ms;
+    (void)for_read, (void)timeout_ms;
     if (can_read)
-        *can_read = for_read && abyss_of(channel)->head.length > 0;
+        *can_read = abyss_of(channel)->head.length > 0;
     if (can_write)
         *can_write = for_write;
     *failed = false;
@@ -171,7 +171,7 @@ static void process(struct abyss *abyss, xmlrpc_env *env)
 static const char *http_date(struct abyss *abyss)
 {
     time_t now = time(NULL);
-    if (now != abyss->date_time || abyss->date[0] == '\0')
+    if (now != abyss->date_time)
         clock_http_date(abyss->date, now);
     abyss->date_time = now;
     return abyss->date;
@@ -244,6 +244,7 @@ struct abyss *abyss_new(const struct registry *registry, const struct options *o
     if (!abyss)
         return NULL;
     abyss->registry = registry;
+    abyss->date_time = -1; /* there is none yet */
     /* HTTP/1.0 wants to hear it; the time is for all who reuse connections. */
     snprintf(abyss->kept, sizeof(abyss->kept),
              "\r\nConnection: keep-alive\r\nKeep-Alive: timeout=%ld\r\n\r\n",

@@ -23,6 +23,14 @@ static bool take_digits(const char **text, int count, unsigned *number)
     return true;
 }
 
+/* Takes two digits, after a separator that may be left out. */
+static bool take_part(const char **text, char separator, unsigned *number)
+{
+    if (**text == separator)
+        ++*text;
+    return take_digits(text, 2, number);
+}
+
 /* Takes one of these characters, if it is the next. */
 static bool take_one_of(const char **text, const char *characters)
 {
@@ -52,12 +60,10 @@ static bool read_date(const char *text, xmlrpc_datetime *date)
 {
     const char **at = &text;
     *date = (xmlrpc_datetime){0};
-    bool is_read = take_digits(at, 4, &date->Y) && (take_one_of(at, "-"), true) &&
-                   take_digits(at, 2, &date->M) && (take_one_of(at, "-"), true) &&
-                   take_digits(at, 2, &date->D) && take_one_of(at, "Tt") &&
-                   take_digits(at, 2, &date->h) && (take_one_of(at, ":"), true) &&
-                   take_digits(at, 2, &date->m) && (take_one_of(at, ":"), true) &&
-                   take_digits(at, 2, &date->s);
+    bool is_read = take_digits(at, 4, &date->Y) && take_part(at, '-', &date->M) &&
+                   take_part(at, '-', &date->D) && take_one_of(at, "Tt") &&
+                   take_digits(at, 2, &date->h) && take_part(at, ':', &date->m) &&
+                   take_part(at, ':', &date->s);
     if (is_read && take_one_of(at, "Zz+-"))
         return is_zone(text);
     take_one_of(at, ".");

@@ -188,7 +188,7 @@ size_t text_plain(const char *bytes, size_t length)
         if (has_special(word))
             break;
     }
-    while (done < length && bytes[done] >= ' ' && (unsigned char)bytes[done] < 0x80)
+    while (done < length && (unsigned char)(bytes[done] - ' ') < 0x80 - ' ')
         done++;
     return done;
 }

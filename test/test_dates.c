@@ -101,7 +101,9 @@ static void what_is_no_date_is_refused(void **state)
     static const char *const texts[] = {
         "",
         "yesterday",
+        "2026",
         "20261123",
+        "20261123T",
         "20261123T10:11",
         "20261123 10:11:12",
         "2026112T10:11:12",

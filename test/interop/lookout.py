@@ -23,6 +23,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 SERVER = os.path.abspath(os.environ.get("LOOKOUT_SERVER", "./server"))
 CLIENT = os.path.abspath(os.environ.get("LOOKOUT_CLIENT", "./client"))
 SLOW = float(os.environ.get("LOOKOUT_SLOW", "1"))
+RELEASE = f"{os.sep}release{os.sep}" in SERVER  # as it is built for use
 PATIENCE = 10 * SLOW  # seconds: for what comes at once unless something is broken
 STOP_S = 6 * SLOW  # twice what is promised of a stop, which test/stop holds it to
 

@@ -2,10 +2,10 @@
 import subprocess
 import unittest
 
-from lookout import ROOT, SLOW
+from lookout import RELEASE, ROOT
 
 
-@unittest.skipIf(SLOW > 1, "of the release build alone")
+@unittest.skipUnless(RELEASE, "of the release build alone")
 class Instructions(unittest.TestCase):
     def test_a_call_takes_no_more_than_recorded(self):
         done = subprocess.run([f"{ROOT}/bench/instructions"], stdout=subprocess.PIPE,
