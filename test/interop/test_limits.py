@@ -95,10 +95,10 @@ class Buffers(unittest.TestCase):
     def test_an_answer_that_is_held_and_too_large_is_said_to_be(self):
         """What it has recorded is recorded, and is not to be sent again."""
         calls = [{"methodName": "print", "params": ["once"]},
-                 {"methodName": "test.echo", "params": ["x" * 400_000]},
-                 {"methodName": "test.echo", "params": ["x" * 400_000]},
-                 {"methodName": "test.echo", "params": ["x" * 400_000]}]
-        with Server(*self.OPTIONS, "--max-body", "4M") as server, server.connect() as client:
+                 *[{"methodName": "monitor.readEvents", "params": ["", 1, ["large"]]}] * 6]
+        with Server(*self.OPTIONS) as server, server.connect() as client:
+            with server.proxy() as proxy:
+                proxy.monitor.sendEvent("large", "x" * 240_000)
             response = client.ask(request(call_body("system.multicall", calls)))
             self.assertEqual(response.status, 500)
             self.assertIn(b"was carried out", response.body)
