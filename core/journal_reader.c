@@ -22,10 +22,11 @@
 #define REST_MS        100
 
 struct journal_reader {
-    char *name;           /* what database_open opens; owned */
-    char *log_name;       /* of the write-ahead log, if it is a file; owned */
-    struct stat identity; /* of the file, if it is one */
-    sqlite3 *database;    /* NULL: to be opened anew */
+    char *name;               /* what database_open opens; owned */
+    char *log_name;           /* of the write-ahead log, if it is a file; owned */
+    struct timespec log_time; /* when it was last written to before the latest rest */
+    struct stat identity;     /* of the file, if it is one */
+    sqlite3 *database;        /* NULL: to be opened anew */
     sqlite3_stmt *select[EVENT_CLASSES];
     sqlite3_stmt *pruned[EVENT_CLASSES];
 };
@@ -241,12 +242,17 @@ static int try_to_read(struct journal_reader *reader, const struct event_query *
     return result;
 }
 
-static void let_log_be_begun_anew(const struct journal_reader *reader)
+/* Once for each time that the log was written to: when nobody writes it stays as long as it is. */
+static void let_log_be_begun_anew(struct journal_reader *reader)
 {
     struct stat log;
     const struct timespec rest = {.tv_nsec = REST_MS * 1000000L};
-    if (is_file(reader) && stat(reader->log_name, &log) == 0 && log.st_size > LONG_LOG_BYTES)
-        nanosleep(&rest, NULL);
+    if (!is_file(reader) || stat(reader->log_name, &log) < 0 || log.st_size <= LONG_LOG_BYTES ||
+        (log.st_mtim.tv_sec == reader->log_time.tv_sec &&
+         log.st_mtim.tv_nsec == reader->log_time.tv_nsec))
+        return;
+    reader->log_time = log.st_mtim;
+    nanosleep(&rest, NULL);
 }
 
 int journal_read(struct journal_reader *reader, const struct event_query *query, uint64_t until,

@@ -47,7 +47,8 @@ struct recorder {
 
     pthread_mutex_t lock; /* a leaf; guards all below, and what connections.h says */
     struct batch queue;
-    size_t committing, committing_bytes; /* of the batch: its events are pending, too */
+    size_t committing;       /* events of the batch: until they are settled they are pending, too */
+    size_t committing_bytes; /* of the batch, until it is cleared */
     uint64_t next_id;
     struct losses losses; /* which no committed gap event has told */
     struct text problem;  /* why the latest failure was one */
@@ -287,6 +288,8 @@ static size_t settle_slice(struct recorder *recorder, size_t from, size_t to, bo
         const struct entry *entry = &recorder->batch.entries[i];
         if (!committed)
             count_loss(recorder, entry->duty);
+        if (entry->duty != DUTY_GAP) /* which was added after the batch was counted */
+            recorder->committing--;
         struct connection *holder = entry->holder;
         if (!holder)
             continue;

@@ -241,8 +241,8 @@ static int shortest_digits(char digits[DBL_DECIMAL_DIG + 1], double value, int *
 
 /*
  * Writes a value that is a whole number of millionths, as most are, times among them; 0 when it is
- * none. Below 4e9 two of those never are the same double, and what is divided is exact: so this
- * reads back as the value, and no shorter text does.
+ * none, or does not show it. Below 4e9 two of those never are the same double, and what is divided
+ * is exact: so this reads back as the value, and no shorter text does.
  */
 static size_t write_millionths(char out[TEXT_DOUBLE_SIZE], double value)
 {

@@ -1,4 +1,5 @@
 """Recording: what is acknowledged is kept, what cannot be kept is told, and nobody else waits."""
+import concurrent.futures
 import contextlib
 import os
 import time
@@ -238,6 +239,28 @@ class FullQueue(VfsTest):
         self.assertCountEqual(self.printed(), [["before"], *taken, ["again"]])
         gaps = wait_until(lambda: read_events(self.proxy, "gap"), "no gap event")
         self.assertEqual(sum(gap["data"]["faults"] for gap in gaps), len(callers) - len(taken))
+
+
+class Closed(unittest.TestCase):
+    def test_who_was_answered_has_nothing_pending(self):
+        """As many clients as may have an event pending, each with one at a time."""
+        clients = 4
+
+        def call(proxy):
+            for i in range(200):
+                proxy.print(i)
+        # Who comes is pending, too, in half of the places; that some left in the end is not recorded.
+        with Server("--max-pending", str(clients), "--quiet",
+                    expect_stderr=[*RECORDING_FAILS, "not told"]) as server, \
+                contextlib.ExitStack() as stack, \
+                concurrent.futures.ThreadPoolExecutor(clients) as pool:
+            proxies = [stack.enter_context(server.proxy()) for _ in range(clients)]
+            for proxy in proxies:
+                proxy.monitor.ping()
+                wait_until(lambda: len(read_events(proxy, "connect")) == proxies.index(proxy) + 1,
+                           "who came is not recorded")
+            for done in [pool.submit(call, proxy) for proxy in proxies]:
+                done.result()
 
 
 class Failing(VfsTest):
