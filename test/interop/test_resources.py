@@ -104,7 +104,7 @@ class Starts(unittest.TestCase):
     def start(self, *command):
         """What is said by a server that does not start; None when it does."""
         with subprocess.Popen([*command, SERVER, "--listen", "127.0.0.1:0", "--journal",
-                               ":memory:"], env=environment(), text=True,
+                               ":memory:", "--threads", "4"], env=environment(), text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             line = process.stdout.readline()
             process.terminate()

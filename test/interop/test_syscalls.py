@@ -99,6 +99,7 @@ class RunningTest(SyscallTest):
 
 
 class Accepting(RunningTest):
+    options = ("--sync", "off", "--threads", "4")  # each tries, on a machine of any size
     COMPLAINT = "cannot accept connections for now: "
     expect_stderr = [COMPLAINT]
 
