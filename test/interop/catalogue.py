@@ -1,4 +1,4 @@
-"""Reads test/hostile/*.cases: what is sent, and what must come back. README.md there says how."""
+"""Reads the *.cases of test/hostile: what is sent, and what must come back. README.md there says how."""
 import ast
 import collections
 import glob
@@ -279,7 +279,7 @@ def read_file(path):
             raise Mistake(f"{path}: {name}: {error}") from error
 
 
-def read():
-    """All cases of all files."""
-    return [case for path in sorted(glob.glob(os.path.join(FOLDER, "*.cases")))
+def read(folder=""):
+    """All cases of all files in a folder of the catalogue's."""
+    return [case for path in sorted(glob.glob(os.path.join(FOLDER, folder, "*.cases")))
             for case in read_file(path)]

@@ -6,11 +6,11 @@ import collections
 import dataclasses
 import json
 import os
-import statistics
 import subprocess
 import sys
 
-from behaviours import GOOD
+import latency
+from behaviours import GOOD, PAUSE_S
 from lookout import Lines, PATIENCE, wait_until
 
 CROWD_PATIENCE = 6 * PATIENCE  # for what thousands do one after the other
@@ -92,7 +92,7 @@ class Neighbour:
         return self._report.notes
 
     def p99_ms(self):
-        return statistics.quantiles(self.ms(), n=100)[98]
+        return latency.p99(self.ms(), PAUSE_S * 1000)
 
 
 Footprint = collections.namedtuple("Footprint", "connections waiters descriptors threads")

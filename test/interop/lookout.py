@@ -186,6 +186,12 @@ class Server:
     def lines(self):
         return self.stdout.all()
 
+    def cpu_seconds(self):
+        """What it has had of the processors so far."""
+        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as file:
+            user, system = file.read().rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
     def wait_for_line(self, pattern, timeout=PATIENCE, after=0):
         return self.stdout.wait_for(pattern, timeout, after)
 

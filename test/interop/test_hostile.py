@@ -1,6 +1,7 @@
 """The catalogue of what can be sent to hurt a server: test/hostile, where README.md explains it.
 
-One server gets all of it, while a client that means well is served beside.
+One server gets all of it, and one with larger limits what theirs are needed for, while a client
+that means well is served beside.
 """
 import contextlib
 import os
@@ -10,12 +11,15 @@ import unittest
 import catalogue
 from good_client import GoodClient
 from judge import complaint
-from lookout import LookoutTest, PATIENCE, SLOW, call_body, request, wait_until
+from lookout import LookoutTest, PATIENCE, SLOW, Server, call_body, request, wait_until
 from terminal import assert_shown
 from volley import Shot, fire
 
 AT_ONCE = int(250 / SLOW)  # connections
 SPLIT_SIZE = 2048  # bytes: longer inputs are not split at each of them
+LARGE_SIZE = 50_000  # bytes: what may cost the server most is as large, and sent
+LARGE_AT_ONCE = 8  # times at once, on more connections than there are processors
+LARGE_CPU = 0.25 * SLOW  # seconds of the server's, for each of them
 P99 = 0.1 * SLOW  # seconds, of the client that means well
 
 # Of so many places to cut inputs at, one is tried: each is a connection, which the sanitizers make
@@ -39,12 +43,14 @@ def places(cases, body_stride=1):
     return found[::STRIDE]
 
 
-class Hostile(LookoutTest):
-    options = ("--validator", "--request-timeout", str(PATIENCE))
+class Catalogue(LookoutTest):
+    """Tests that send the cases of a folder, and judge what comes back."""
+
+    folder = ""
 
     @classmethod
     def setUpClass(cls):
-        cls.cases = catalogue.read()
+        cls.cases = catalogue.read(cls.folder)
         super().setUpClass()
 
     @classmethod
@@ -62,7 +68,8 @@ class Hostile(LookoutTest):
     @contextlib.contextmanager
     def unharmed(self):
         """Around what must not hurt: others are served, and afterwards all is as it was."""
-        with self.server.proxy() as watch:
+        with Server("--quiet") as quiet, GoodClient(quiet) as elsewhere, \
+                self.server.proxy() as watch:
             self.wait_for_connections(watch, 1)
             before = {what: self.count(what) for what in ("fd", "task")}
             with GoodClient(self.server) as good:
@@ -70,9 +77,10 @@ class Hostile(LookoutTest):
                 self.wait_for_connections(watch, 2)
             self.wait_for_connections(watch, 1)
             self.assertEqual({what: self.count(what) for what in before}, before)
-        p99 = good.quantile(0.99)
-        print(f"{len(good.times)} pings beside, p99 {p99 * 1000:.1f} ms", end=" ... ", flush=True)
-        self.assertLess(p99, P99)
+        print(f"{len(good.times)} pings beside, p99 {good.p99() * 1000:.1f} ms", end=" ... ",
+              flush=True)
+        # What the machine gives at that moment is measured with a server that is sent nothing else.
+        self.assertLess(good.p99(), P99 + 2 * elsewhere.p99())
 
     def wait_for_connections(self, watch, count):
         wait_until(lambda: watch.monitor.getStatus()["connections"]["open"] == count,
@@ -98,6 +106,15 @@ class Hostile(LookoutTest):
             f"{wrong} (of {cuts[:10]} bytes sent first)"
             for wrong, cuts in self.complaints.items()))
 
+    def fire_each(self, cases, at_once=1):
+        """One case after the other, so many times at once."""
+        print(f"{len(cases)} cases", end=", ")
+        with self.unharmed():
+            for case in cases:
+                self.fire([case] * at_once,
+                          [Shot(case.shot, end=case.silent) for _ in range(at_once)])
+        self.assert_no_complaints()
+
     def fire_all(self, cuts, make_shot, cut_short=False):
         print(f"{len(cuts)} connections", end=", ")
         for start in range(0, len(cuts), AT_ONCE):
@@ -105,12 +122,12 @@ class Hostile(LookoutTest):
             self.fire([case for case, _ in volley],
                       [make_shot(case, cut) for case, cut in volley], cut_short)
 
+
+class Hostile(Catalogue):
+    options = ("--validator", "--request-timeout", str(PATIENCE))
+
     def test_each_case(self):
-        print(f"{len(self.cases)} cases", end=", ")
-        with self.unharmed():
-            for case in self.cases:
-                self.fire([case], [Shot(case.shot, end=case.silent)])
-        self.assert_no_complaints()
+        self.fire_each(self.cases)
 
     def test_each_case_in_two_parts(self):
         """However what is sent is split, the same comes back."""
@@ -140,6 +157,38 @@ class Hostile(LookoutTest):
             connection.ask(request(call_body("system.multicall", calls))).value()
         self.assertEqual({name: calls_of(name) - count for name, count in before.items()},
                          {"system.listMethods": 100, "system.multicall": 1})
+
+
+class LargeCases(Catalogue):
+    """What may keep a worker busy, on more connections at once than the machine has processors.
+
+    There are workers left: with none the others wait for one (see SECURITY.md).
+    """
+
+    options = ("--validator", "--request-timeout", str(PATIENCE),
+               "--threads", str(2 * LARGE_AT_ONCE))
+
+    def fire(self, cases, shots, cut_short=False):
+        before = self.server.cpu_seconds()
+        super().fire(cases, shots, cut_short)
+        spent = (self.server.cpu_seconds() - before) / len(shots)
+        if spent > LARGE_CPU:
+            self.complaints[f"{cases[0]}: it costs {spent:.2f} s of CPU"] = []
+
+    def test_each_many_at_once(self):
+        self.fire_each([case for case in self.cases if len(case.sent) > LARGE_SIZE],
+                       LARGE_AT_ONCE)
+
+
+class LargerLimits(Catalogue):
+    """A hundred thousand of a thing, where --max-body would keep them from being looked at."""
+
+    options = ("--validator", "--request-timeout", str(6 * PATIENCE),
+               "--max-body", "32M", "--max-elements", "2000000")
+    folder = "larger-limits"
+
+    def test_each_case(self):
+        self.fire_each(self.cases)
 
 
 if __name__ == "__main__":

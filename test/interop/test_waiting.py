@@ -430,26 +430,21 @@ class Many(unittest.TestCase):
 
     def test_what_a_waiter_sends_meanwhile_costs_nothing(self):
         """Its call, of which the parsing takes long, is not run again for it."""
-        def seconds(server):
-            with open(f"/proc/{server.process.pid}/stat", encoding="ascii") as file:
-                user, system = file.read().rpartition(")")[2].split()[11:13]
-            return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
-
         with Server("--quiet", "--max-body", "16M") as server, server.proxy() as proxy, \
                 server.connect() as waiter:
             last = proxy.monitor.sendEvent("start")
             body = call_body("monitor.waitEvents", last, 10, LONG)
             body = body.replace(b"<params>", b"<params>" + b"<!-- x -->" * 800000)
-            began = seconds(server)
+            began = server.cpu_seconds()
             waiter.send(request(body))
             wait_for_waiters(proxy, 1)
-            once = seconds(server) - began
-            began = seconds(server)
+            once = server.cpu_seconds() - began
+            began = server.cpu_seconds()
             for byte in PING * 2:
                 waiter.send(bytes([byte]))
                 proxy.monitor.ping()  # by now the byte was noticed
                 wait_until(lambda: server.shown(waiter)["state"] == "waiting", "it waits no more")
-            self.assertLess(seconds(server) - began, len(PING * 2) * once / 4)
+            self.assertLess(server.cpu_seconds() - began, len(PING * 2) * once / 4)
             number = proxy.monitor.sendEvent("end")
             self.assertEqual([event["id"] for event in waiter.read().value()["events"]], [number])
             self.assertEqual([waiter.read().value() for _ in range(2)], ["pong"] * 2)
