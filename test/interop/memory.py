@@ -118,6 +118,7 @@ class MemoryTest(unittest.TestCase):
         self.proxy.monitor.sendEvent("start")
         self.descriptors = self.count_descriptors()
         self.marks = itertools.count(1)
+        self.told = 0  # how many outcomes said that memory ran out
         self.client = None
         self.addCleanup(self.leave)
 
@@ -145,8 +146,12 @@ class MemoryTest(unittest.TestCase):
         wait_until(lambda: self.count_descriptors() == self.descriptors,
                    "descriptors are left open")
 
-    def survive(self, act):
-        """Does it with one allocation failing, until it needs no more of them."""
+    def survive(self, act, may_be_silent=False):
+        """Does it with one allocation failing, until it needs no more of them.
+
+        Somebody must be told, unless all that is allocated is what the answer itself needs.
+        """
+        self.told = 0
         for number in itertools.count(1):
             self.come()
             before = self.memory.failed
@@ -160,6 +165,7 @@ class MemoryTest(unittest.TestCase):
             if self.memory.failed == before:
                 break
         self.assertGreater(number, 1, "nothing was allocated at all")
+        self.assertTrue(self.told > 0 or may_be_silent, "nobody was told that memory ran out")
         self.assert_unharmed()
 
     def outcome_of(self, *pieces):
@@ -178,6 +184,7 @@ class MemoryTest(unittest.TestCase):
         """It is the right answer; or says what is the matter; or there is none."""
         if not is_right(outcome) and not outcome.is_nothing():
             self.assertTrue(outcome.tells_of_memory(), outcome)
+            self.told += 1
 
     def assert_survives(self, is_right, *pieces):
         self.survive(lambda: self.assert_told(self.outcome_of(*pieces), is_right))

@@ -25,6 +25,30 @@ def limited(process, which, value):
         resource.prlimit(process.pid, which, before)
 
 
+@contextlib.contextmanager
+def control_group(most_threads):
+    """The folder of a new control group (cgroup v1 or v2), for so many threads."""
+    parent = next((path for path in ("/sys/fs/cgroup/pids", "/sys/fs/cgroup")
+                   if os.path.exists(f"{path}/cgroup.procs")), None)
+    folder = f"{parent}/lookout-test-{os.getpid()}"
+    try:
+        os.mkdir(folder)
+    except OSError as error:
+        raise unittest.SkipTest(f"there can be no control group here: {error}") from None
+    try:
+        write_line(f"{folder}/pids.max", most_threads)
+        yield folder
+    except FileNotFoundError as error:
+        raise unittest.SkipTest(f"control groups do not count threads here: {error}") from None
+    finally:
+        os.rmdir(folder)
+
+
+def write_line(path, value):
+    with open(path, "w", encoding="ascii") as file:
+        file.write(f"{value}\n")
+
+
 def count_descriptors(process):
     return len(os.listdir(f"/proc/{process.pid}/fd"))
 
@@ -134,6 +158,33 @@ class Starts(unittest.TestCase):
                 break
             self.assertRegex(said, "threads|workers")
         self.assertTrue(3 < count < 29, count)
+
+    def test_in_a_control_group_with_few_threads(self):
+        """Who is in it is limited, root or not: systemd's TasksMax and containers do so."""
+        for count in range(1, 30):
+            with control_group(count) as folder:
+                said = self.start("sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', folder)
+            if said is None:
+                break
+            self.assertRegex(said, "threads|workers")
+        self.assertTrue(3 < count < 29, count)
+
+
+class Threads(unittest.TestCase):
+    def test_a_server_that_runs_needs_no_more(self):
+        """Its control group is full: it answers, records, and ends as ever."""
+        with Server("--sync", "off") as server, server.proxy() as proxy:
+            tasks = len(os.listdir(f"/proc/{server.process.pid}/task"))
+            with control_group(tasks) as folder:
+                write_line(f"{folder}/cgroup.procs", server.process.pid)
+                try:
+                    number = proxy.monitor.sendEvent("mine", [1])
+                    with server.proxy() as other:
+                        self.assertEqual(other.monitor.waitEvents("", 1, 1, ["mine"])["next"],
+                                         number)
+                    self.assertEqual(proxy.print(1, 2), 2)
+                finally:
+                    write_line(f"{os.path.dirname(folder)}/cgroup.procs", server.process.pid)
 
 
 if __name__ == "__main__":
