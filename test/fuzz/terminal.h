@@ -22,7 +22,7 @@ static const unsigned char *next_character(const unsigned char *at, const unsign
     return at + size;
 }
 
-/* No C0 but LF, no DEL, no C1, no bidirectional control, no separator. */
+/* No C0 but LF, no DEL, no C1, no bidirectional control, no separator, no byte order mark. */
 static void check_terminal(const struct text *lines)
 {
     const unsigned char *at = (const unsigned char *)lines->bytes, *end = at + lines->length;
@@ -31,7 +31,7 @@ static void check_terminal(const struct text *lines)
         at = next_character(at, end, &c);
         assert(c == '\n' || (c >= ' ' && c < 0x7f) || c > 0x9f);
         assert(c != 0x61c && c != 0x200e && c != 0x200f && c != 0x2028 && c != 0x2029);
-        assert((c < 0x202a || c > 0x202e) && (c < 0x2066 || c > 0x2069));
+        assert((c < 0x202a || c > 0x202e) && (c < 0x2066 || c > 0x2069) && c != 0xfeff);
     }
 }
 

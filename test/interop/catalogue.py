@@ -4,6 +4,7 @@ import collections
 import glob
 import os
 import re
+import xmlrpc.client
 
 from lookout import PING, ROOT, call_body, request
 
@@ -12,7 +13,7 @@ FOLDER = os.path.join(ROOT, "test", "hostile")
 # What follows each case on its connection: answered if the connection was kept, and the last.
 LAST = request(call_body("monitor.ping"), "Connection: close")
 
-VALUE, FAULT, ANSWER, EITHER, REFUSAL, SILENCE, CLOSED = range(7)
+VALUE, ECHO, FAULT, ANSWER, EITHER, REFUSAL, SILENCE, CLOSED = range(8)
 
 # `what` is the value, the fault's code or the status; `text` is to be found in the reason.
 Expected = collections.namedtuple("Expected", "kind what text")
@@ -167,16 +168,23 @@ class Case:
         return self.sent if self.silent else self.sent + LAST
 
 
+def read_literal(text):
+    repeat = re.match(r"(\d+) \* ", text)
+    if repeat:
+        return int(repeat[1]) * ast.literal_eval(text[repeat.end():])
+    return ast.literal_eval(text)
+
+
 def read_expected(text):
     kind, _, rest = text.partition(" ")
     if kind == "value":
-        return Expected(VALUE, ast.literal_eval(rest), "")
+        return Expected(VALUE, read_literal(rest), "")
     if kind == "fault":
         code, _, reason = rest.partition(" ")
         return Expected(FAULT, int(code), reason)
     if kind.isdigit():
         return Expected(REFUSAL, int(kind), rest)
-    kinds = {"answer": ANSWER, "either": EITHER, "silence": SILENCE, "closed": CLOSED}
+    kinds = {"echo": ECHO, "answer": ANSWER, "either": EITHER, "silence": SILENCE, "closed": CLOSED}
     if kind not in kinds:
         raise Mistake(f"what may come back is not {kind!r}")
     return Expected(kinds[kind], None, rest)
@@ -219,6 +227,11 @@ def apply(asked, word, text, names):
     return None
 
 
+def echoed(asked, names):
+    """The parameter, as Python's own client reads it."""
+    return Expected(VALUE, xmlrpc.client.loads(asked.encoded_body(names))[0][0], "")
+
+
 def make_case(file, name, lines, names):
     case = Case(file, name)
     asked, besides = Request(), b""
@@ -235,6 +248,7 @@ def make_case(file, name, lines, names):
         raise Mistake("it says nothing of what must come back")
     case.has_tail = has_request and besides != b""
     case.sent = (asked.bytes(names) if has_request else b"") + besides
+    case.expected = [echoed(asked, names) if one.kind == ECHO else one for one in case.expected]
     plain = has_request and not asked.chunked and not besides
     case.framed = case.sent.find(b"\r\n\r\n") if plain else len(case.sent)
     return case

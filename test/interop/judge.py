@@ -1,9 +1,8 @@
 """Holds what came back on a connection against what its case expects."""
 import io
-import pprint
 import xmlrpc.client
 
-from catalogue import (ANSWER, CLOSED, EITHER, FAULT, REFUSAL, SILENCE, VALUE, Expected)
+from catalogue import ANSWER, CLOSED, EITHER, FAULT, REFUSAL, SILENCE, VALUE, Expected
 from lookout import read_response
 
 PONG = Expected(VALUE, "pong", "")
@@ -24,7 +23,12 @@ def plain(value):
 
 def same(value, other):
     """Whether they are alike down to the types: 1 is neither 1.0 nor True."""
-    return pprint.pformat(value) == pprint.pformat(other)
+    if isinstance(value, list) and isinstance(other, list):
+        return len(value) == len(other) and all(map(same, value, other))
+    if isinstance(value, dict) and isinstance(other, dict):
+        return value.keys() == other.keys() and all(same(value[name], other[name])
+                                                    for name in value)
+    return repr(value) == repr(other)
 
 
 def short(text):
@@ -47,8 +51,8 @@ def wrong_answer(expected, response):
                 and expected.text.lower() in fault.faultString.lower():
             return None
         return f"fault {fault.faultCode}: {short(fault.faultString)}"
-    fits = expected.kind in (ANSWER, EITHER) or expected.kind == VALUE and same(value,
-                                                                               expected.what)
+    fits = expected.kind in (ANSWER, EITHER) or \
+        expected.kind == VALUE and same(value, plain(expected.what))
     return None if fits else f"value {short(repr(value))}"
 
 

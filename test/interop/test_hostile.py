@@ -17,6 +17,7 @@ from volley import Shot, fire
 
 AT_ONCE = int(250 / SLOW)  # connections
 SPLIT_SIZE = 2048  # bytes: longer inputs are not split at each of them
+SLOW_SIZE = 512  # bytes: longer inputs are not sent one by one
 LARGE_SIZE = 50_000  # bytes: what may cost the server most is as large, and sent
 LARGE_AT_ONCE = 8  # times at once, on more connections than there are processors
 LARGE_CPU = 0.25 * SLOW  # seconds of the server's, for each of them
@@ -92,7 +93,7 @@ class Catalogue(LookoutTest):
         for case, shot in zip(cases, shots):
             wrong = self.judge(case, shot.back, cut_short)
             if wrong:
-                self.complaints.setdefault(f"{case}: {wrong}", []).append(len(shot.first))
+                self.complaints.setdefault(f"{case}: {wrong}", []).append(len(shot.parts[0]))
 
     def judge(self, case, back, cut_short):
         """What is wrong, if anything. What was judged before is not judged again."""
@@ -134,6 +135,14 @@ class Hostile(Catalogue):
         with self.unharmed():
             self.fire_all(places(self.cases),
                           lambda case, cut: Shot(case.shot, cut, end=case.silent))
+        self.assert_no_complaints()
+
+    def test_each_case_byte_by_byte(self):
+        """Each is read before the next one comes."""
+        cases = [case for case in self.cases if len(case.shot) <= SLOW_SIZE]
+        with self.unharmed():
+            self.fire_all([(case, 1) for case in cases[::STRIDE]],
+                          lambda case, _: Shot(case.shot, end=case.silent, one_by_one=True))
         self.assert_no_complaints()
 
     def test_each_case_cut_short(self):

@@ -14,7 +14,7 @@ import time
 import unittest
 import xmlrpc.client
 
-from lookout import (CLIENT, PATIENCE, PING, SERVER, STATE, STOOGES, Server, call_body,
+from lookout import (CLIENT, PATIENCE, PING, SERVER, SLOW, STATE, STOOGES, Server, call_body,
                      environment, read_events, request, run, small_disk, wait_until)
 
 LIBC = ctypes.CDLL(None)
@@ -90,7 +90,7 @@ class Storm(unittest.TestCase):
 class Stopped(unittest.TestCase):
     """A server that stood still, as one does with its machine: that is not its clients' fault."""
 
-    TIMEOUT = 1.0
+    TIMEOUT = 1.0 * SLOW
 
     def test_what_came_meanwhile_came_in_time(self):
         """A request of one piece, and the bodies of some whose heads were read before."""

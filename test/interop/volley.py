@@ -1,5 +1,6 @@
-"""Many connections at once: what each sends, in one part or two, and all that comes back."""
+"""Many connections at once: what each sends, in one part or more, and all that comes back."""
 import contextlib
+import itertools
 import socket
 import struct
 
@@ -13,14 +14,16 @@ RESET = struct.pack("ii", 1, 0)
 
 
 class Shot:
-    """Bytes for one connection, which are sent in two parts if there is a place to cut them at.
+    """Bytes for one connection, which are sent in two parts if there is a place to cut them at, or
+    one by one.
 
     With `end` the client closes its side for sending behind them.
     """
 
-    def __init__(self, data, cut=WHOLE, end=False):
-        self.first = data if cut is WHOLE else data[:cut]
-        self.rest = b"" if cut is WHOLE else data[cut:]
+    def __init__(self, data, cut=WHOLE, end=False, one_by_one=False):
+        self.parts = [data] if cut is WHOLE else [data[:cut], data[cut:]]
+        if one_by_one:
+            self.parts = [bytes([byte]) for byte in data]
         self.end = end
         self.back = b""  # all that has come back, up to the end
 
@@ -69,15 +72,15 @@ def wait_until_read(server, shots):
 
 
 def fire(server, shots):
-    """Sends all, the second parts once every first one was read, and collects what comes back."""
+    """Sends all, each part once what was sent before was read, and collects what comes back."""
     with contextlib.ExitStack() as stack:
         for shot in shots:
             stack.enter_context(shot.open())
             shot.connect(server)
-            shot.send(shot.first)
-        if any(shot.rest for shot in shots):
-            wait_until_read(server, shots)
-            for shot in shots:
-                shot.send(shot.rest)
+        for i, parts in enumerate(itertools.zip_longest(*(shot.parts for shot in shots))):
+            if i > 0:
+                wait_until_read(server, shots)
+            for shot, part in zip(shots, parts):
+                shot.send(part)
         for shot in shots:
             shot.collect()
