@@ -56,7 +56,7 @@ objects = $(patsubst %.c,$(B)/%.o,$(1))
 # Compilers are what takes long.
 PARALLEL_MAKE = $(MAKE) --no-print-directory --jobs=$(shell nproc) --output-sync
 
-.PHONY: all run check fuzz cov bite crash stop soak demo screenshots bench api dist \
+.PHONY: all run check check-debian13 fuzz cov bite crash stop soak demo screenshots bench api dist \
 	clean help build-packages check-packages variant fuzzers FORCE
 
 all: server client
@@ -64,6 +64,7 @@ all: server client
 help:
 	@echo 'make run            install what is missing, build, run the server'
 	@echo 'make check          install what is missing, run all tests, also under the sanitizers'
+	@echo 'make check-debian13 the same on Debian 13, in a root that root makes in build/debian13'
 	@echo 'make server client  build ./server and ./client only'
 	@echo 'make demo           a server and three clients, shown on this terminal'
 	@echo 'make cov            which branches of our own code the tests take'
@@ -91,6 +92,9 @@ check:
 	done
 	@$(PARALLEL_MAKE) VARIANT=fuzz fuzzers
 	@test/run release asan tsan fuzz
+
+check-debian13:
+	@packaging/check-debian13
 
 SECONDS := 15
 fuzz: build-packages
