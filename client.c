@@ -6,7 +6,7 @@
 #include "cli/style.h"
 #include "core/lookout.h"
 #include "core/text.h"
-#include "core/xml.h"
+#include "core/xml_self_test.h"
 
 #include <argp.h>
 #include <errno.h>

@@ -15,6 +15,7 @@
 #include "core/registry.h"
 #include "core/text.h"
 #include "core/xml.h"
+#include "core/xml_self_test.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -97,6 +98,8 @@ static int prepare_libraries(const struct options *options)
         .depth = (unsigned)options->max_depth,
         .elements = (unsigned)options->max_elements,
     };
+    if (abyss_check_release() < 0)
+        return -1;
     const char *gap = xml_self_test();
     if (gap) {
         log_error("refusing to serve: a guard of the XML parser is not in place (or memory ran "

@@ -145,6 +145,14 @@ static enum remote_outcome diagnose(const struct address *address, const char *f
     return REMOTE_CUT;
 }
 
+/* xmlrpc-c's words without those that 1.59 says first: which URL it posted to. */
+static const char *reason_of(const char *fault)
+{
+    static const char posted[] = "HTTP POST to URL '", failed[] = "' failed.  ";
+    const char *end = strncmp(fault, posted, strlen(posted)) == 0 ? strstr(fault, failed) : NULL;
+    return end != NULL ? end + strlen(failed) : fault;
+}
+
 /* Sends the call, receives the response. */
 static enum remote_outcome transport(struct remote *remote, xmlrpc_mem_block *call,
                                      xmlrpc_mem_block **response, struct remote_answer *answer)
@@ -157,17 +165,18 @@ static enum remote_outcome transport(struct remote *remote, xmlrpc_mem_block *ca
     interrupt_arm(timeout_ms);
     xmlrpc_client_transport_call2(&env, remote->client, remote->info, call, response);
     enum interrupt interrupt = interrupt_disarm();
-    if (!env.fault_occurred) {
+    const char *reason = env.fault_occurred ? reason_of(env.fault_string) : NULL;
+    if (reason == NULL) {
         outcome = REMOTE_ANSWERED;
     } else if (interrupt == INTERRUPT_USER) {
         outcome = REMOTE_INTERRUPTED;
     } else if (interrupt == INTERRUPT_DEADLINE) {
         outcome = REMOTE_TIMEOUT;
         text_printf(&answer->message, "no answer within %g s", timeout_ms / 1000.0);
-    } else if (sscanf(env.fault_string, "HTTP response code is %d, not 200", &answer->code) == 1) {
+    } else if (sscanf(reason, "HTTP response code is %d, not 200", &answer->code) == 1) {
         outcome = REMOTE_HTTP; /* these words are the same in every release up to 1.64 */
     } else {
-        outcome = diagnose(remote->address, env.fault_string, &answer->message);
+        outcome = diagnose(remote->address, reason, &answer->message);
     }
     xmlrpc_env_clean(&env);
     return outcome;

@@ -12,17 +12,22 @@
 #include <xmlrpc-c/base.h>
 
 /*
- * Abyss's channel interface: exported by libxmlrpc_abyss, though declared in no public header. It
- * is that of release 1.33 (lib/abyss/src/channel.h); from 1.60 on `write` takes one parameter more.
- * So the release is checked when this is built, and again at start.
+ * Abyss's channel interface: exported by libxmlrpc_abyss, though declared in no public header
+ * (lib/abyss/src/channel.h). Releases 1.33 to 1.59 have the same; from 1.60 on `write` is told
+ * whether more is to come. As no compiler would notice another change, the release is checked at
+ * start.
  */
-#if LOOKOUT_XMLRPC_C_VERSION != 133
-#error "abyss.c knows the channel interface of xmlrpc-c 1.33 and no other"
+#if LOOKOUT_XMLRPC_C_VERSION < 160
+#define EXPECTATION
+#else
+typedef enum { CHAN_EXPECT_NOTHING, CHAN_EXPECT_MORE } TChanWriteExpect;
+#define EXPECTATION __attribute__((unused)) TChanWriteExpect expectation,
 #endif
 
 struct TChannelVtbl {
     void (*destroy)(TChannel *);
-    void (*write)(TChannel *, const unsigned char *bytes, uint32_t length, abyss_bool *failed);
+    void (*write)(TChannel *, const unsigned char *bytes, uint32_t length,
+                  EXPECTATION abyss_bool *failed);
     void (*read)(TChannel *, unsigned char *buffer, uint32_t size, uint32_t *length,
                  abyss_bool *failed);
     void (*wait)(TChannel *, abyss_bool for_read, abyss_bool for_write, uint32_t timeout_ms,
@@ -82,7 +87,7 @@ static void channel_destroy(TChannel *channel)
 
 /* Nothing that Abyss itself would say is for a client: handle_request writes the response. */
 static void channel_write(TChannel *channel, const unsigned char *bytes, uint32_t length,
-                          abyss_bool *failed)
+                          EXPECTATION abyss_bool *failed)
 {
     (void)channel, (void)bytes, (void)length;
     *failed = false;
@@ -212,16 +217,29 @@ static void handle_request(void *userdata, TSession *session, abyss_bool *handle
     *handled = true;
 }
 
-int abyss_start(const struct options *options)
+int abyss_check_release(void)
 {
+    enum { BUILT_FOR = LOOKOUT_XMLRPC_C_VERSION, DEBIAN_12 = 133, DEBIAN_13 = 159 };
     unsigned major, minor, point;
     xmlrpc_version(&major, &minor, &point);
-    if (major * 100 + minor != LOOKOUT_XMLRPC_C_VERSION) {
+    unsigned found = major * 100 + minor;
+    if (found != BUILT_FOR) {
         log_error("this server was built for xmlrpc-c %d.%d and finds %u.%u: build it again with "
                   "'make clean all'",
-                  LOOKOUT_XMLRPC_C_VERSION / 100, LOOKOUT_XMLRPC_C_VERSION % 100, major, minor);
+                  BUILT_FOR / 100, BUILT_FOR % 100, major, minor);
         return -1;
     }
+    if (found != DEBIAN_12 && found != DEBIAN_13) {
+        log_error("refusing to serve: this server was never tested with xmlrpc-c %u.%u, only with "
+                  "1.33 (Debian 12) and 1.59 (Debian 13)",
+                  major, minor);
+        return -1;
+    }
+    return 0;
+}
+
+int abyss_start(const struct options *options)
+{
     const char *error;
     AbyssInit(&error);
     if (error) {

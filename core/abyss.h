@@ -15,9 +15,12 @@
 struct abyss;
 
 /*
- * Prepares the library: once, before any thread. 0; or -1, having logged that the library at run
- * time is not the release that this program was built for.
+ * 0; or -1, having logged that the library at run time is not the release that this program was
+ * built for, or none that it was tested with: what is used of it is declared in no header.
  */
+int abyss_check_release(void);
+
+/* Prepares the library: once, before any thread. 0; or -1, having logged why not. */
 int abyss_start(const struct options *options);
 void abyss_stop(void);
 

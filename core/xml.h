@@ -49,11 +49,4 @@ const char *xml_complaint(void);
 /* The parser and its release: "expat_2.5.0". Static text. */
 const char *xml_parser_version(void);
 
-/*
- * Tries the guards on themselves (an entity bomb, a deep nest, an i8 and doubles that are none, an
- * emoji, an exact double) through libxmlrpc's public functions, as another library version or
- * link order could leave one out. Returns NULL, or what failed (static text).
- */
-const char *xml_self_test(void);
-
 #endif

@@ -3,7 +3,7 @@
 #include "cli/event_line.h"
 #include "cli/json.h"
 #include "cli/value.h"
-#include "core/xml.h"
+#include "core/xml_self_test.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

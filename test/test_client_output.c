@@ -4,8 +4,9 @@
 #include "cli/output.h"
 #include "cli/table.h"
 #include "cli/value.h"
-#include "core/xml.h"
+#include "core/xml_self_test.h"
 
+#include <dlfcn.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -77,25 +78,45 @@ static void every_type_is_readable(void **state)
     check(output_value, examples, LENGTH(examples));
 }
 
+/*
+ * A double whose value is no number, and what is read of it: from 1.59 on libxmlrpc makes none,
+ * though nothing says that it reads none.
+ */
+static struct {
+    const xmlrpc_value *value;
+    double is;
+} no_number;
+
+void xmlrpc_read_double(xmlrpc_env *env, const xmlrpc_value *value, double *number)
+{
+    if (value == no_number.value)
+        *number = no_number.is;
+    else
+        ((__typeof__(&xmlrpc_read_double))dlsym(RTLD_NEXT, "xmlrpc_read_double"))(env, value,
+                                                                                  number);
+}
+
+static void check_no_number(void (*write)(struct text *out, xmlrpc_value *value), double is,
+                            const char *shown)
+{
+    struct text out = {0};
+    xmlrpc_value *value = make("d/0");
+    no_number.value = value;
+    no_number.is = is;
+    write(&out, value);
+    assert_string_equal(out.bytes, shown);
+    no_number.value = NULL;
+    xmlrpc_DECREF(value);
+    text_free(&out);
+}
+
 /* The server sends none, and the client can write none; should one come, it has its name. */
 static void a_double_that_is_no_number_is_named(void **state)
 {
     (void)state;
-    static const double values[] = {INFINITY, -INFINITY, NAN};
-    static const char *const names[] = {"inf\n", "-inf\n", "nan\n"};
-    struct text out = {0};
-
-    for (size_t i = 0; i < LENGTH(values); i++) {
-        xmlrpc_env env;
-        xmlrpc_env_init(&env);
-        xmlrpc_value *value = xmlrpc_double_new(&env, values[i]);
-        text_clear(&out);
-        output_value(&out, value);
-        assert_string_equal(out.bytes, names[i]);
-        xmlrpc_DECREF(value);
-        xmlrpc_env_clean(&env);
-    }
-    text_free(&out);
+    check_no_number(output_value, INFINITY, "inf\n");
+    check_no_number(output_value, -INFINITY, "-inf\n");
+    check_no_number(output_value, NAN, "nan\n");
 }
 
 static void what_does_not_fit_a_line_takes_a_line_an_item(void **state)
@@ -192,20 +213,9 @@ static void json_has_every_type(void **state)
 static void json_has_no_number_that_is_none(void **state)
 {
     (void)state;
-    static const double numbers[] = {INFINITY, -INFINITY, NAN};
-    xmlrpc_env env;
-    struct text out = {0};
-
-    xmlrpc_env_init(&env);
-    for (size_t i = 0; i < LENGTH(numbers); i++) {
-        xmlrpc_value *value = xmlrpc_double_new(&env, numbers[i]);
-        text_clear(&out);
-        json_write(&out, value);
-        assert_string_equal(out.bytes, "null\n");
-        xmlrpc_DECREF(value);
-    }
-    text_free(&out);
-    xmlrpc_env_clean(&env);
+    check_no_number(json_write, INFINITY, "null\n");
+    check_no_number(json_write, -INFINITY, "null\n");
+    check_no_number(json_write, NAN, "null\n");
 }
 
 /* Characters that can act on a terminal or end a line; none of them may pass, in no output. */

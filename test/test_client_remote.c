@@ -4,7 +4,7 @@
 #include "cli/interrupt.h"
 #include "cli/remote.h"
 #include "cli/value.h"
-#include "core/xml.h"
+#include "core/xml_self_test.h"
 
 #include <arpa/inet.h>
 #include <pthread.h>

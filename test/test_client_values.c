@@ -1,6 +1,6 @@
 /* Tests of cli/arguments: every form of an argument, and every mistake in one. */
 #include "cli/arguments.h"
-#include "core/xml.h"
+#include "core/xml_self_test.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

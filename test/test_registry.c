@@ -313,9 +313,12 @@ static void the_librarys_fault_codes_become_the_houses(void **state)
 
 static void a_result_that_is_infinite_is_an_internal_error(void **state)
 {
-    assert_fault_starts(invoke(*state, "fault.infinity", ""), FAULT_INTERNAL,
-                        "the call was carried out, but its result could not be expressed in "
-                        "XML-RPC: ");
+    /* From 1.59 on libxmlrpc makes no such value, and the method itself has the fault. */
+    const char *fault = LOOKOUT_XMLRPC_C_VERSION >= 159
+                            ? "Value is not a finite number"
+                            : "the call was carried out, but its result could not be expressed in "
+                              "XML-RPC: XML-RPC has no form for the double inf";
+    assert_fault_starts(invoke(*state, "fault.infinity", ""), FAULT_INTERNAL, fault);
 }
 
 static void a_result_that_xml_cannot_carry_is_an_internal_error(void **state)

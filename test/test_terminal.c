@@ -1,7 +1,7 @@
 /* That nothing a client sends can act on a terminal: random strings of what would. */
 #include "core/describe.h"
 #include "core/text.h"
-#include "core/xml.h"
+#include "core/xml_self_test.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -6,6 +6,7 @@
 #include "core/xml.h"
 
 #include <float.h>
+#include <limits.h>
 #include <math.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -520,6 +521,11 @@ static void a_double_that_is_not_finite_cannot_be_sent(void **state)
         xmlrpc_env env;
         xmlrpc_env_init(&env);
         xmlrpc_value *value = xmlrpc_double_new(&env, values[i]);
+        if (LOOKOUT_XMLRPC_C_VERSION >= 159) { /* which makes no such value */
+            assert_null(value);
+            keep_fault(&env);
+            continue;
+        }
         xmlrpc_mem_block *xml = xmlrpc_mem_block_new(&env, 0);
         xmlrpc_serialize_response2(&env, xml, value, xmlrpc_dialect_i8);
         assert_int_equal(env.fault_code, -32603);
@@ -564,16 +570,23 @@ static void strings_may_hold_all_of_unicode_and_nothing_else(void **state)
         assert_false(makes_string(bad[i], strlen(bad[i])));
 }
 
-/* What libxmlrpc calls, called here to see what its handlers are told. */
-struct parser *xmlrpc_XML_ParserCreate(const char *encoding);
-void xmlrpc_XML_ParserFree(struct parser *parser);
-void xmlrpc_XML_SetUserData(struct parser *parser, void *user_data);
-void xmlrpc_XML_SetElementHandler(struct parser *parser,
-                                  void (*start)(void *, const char *, const char **),
-                                  void (*end)(void *, const char *));
-void xmlrpc_XML_SetCharacterDataHandler(struct parser *parser,
-                                        void (*characters)(void *, const char *, int));
-int xmlrpc_XML_Parse(struct parser *parser, const char *bytes, size_t length, int is_final);
+/* What libxmlrpc calls, by release (see xml.c); called here to see what its handlers are told. */
+#if LOOKOUT_XMLRPC_C_VERSION < 159
+#define IMPORTED(name) __asm__("xmlrpc_XML_" #name)
+typedef size_t document_length;
+#else
+#define IMPORTED(name) __asm__("XML_" #name)
+typedef int document_length;
+#endif
+struct parser *parser_create(const char *encoding) IMPORTED(ParserCreate);
+void parser_free(struct parser *parser) IMPORTED(ParserFree);
+void parser_set_user_data(struct parser *parser, void *user_data) IMPORTED(SetUserData);
+void parser_set_elements(struct parser *parser, void (*start)(void *, const char *, const char **),
+                         void (*end)(void *, const char *)) IMPORTED(SetElementHandler);
+void parser_set_characters(struct parser *parser, void (*characters)(void *, const char *, int))
+    IMPORTED(SetCharacterDataHandler);
+int parser_parse(struct parser *parser, const char *bytes, document_length length, int is_final)
+    IMPORTED(Parse);
 
 static void note_start(void *notes, const char *name, const char **attributes)
 {
@@ -596,12 +609,12 @@ static void assert_handled(const char *xml, const char *expected)
     struct text notes;
     text_init(&notes);
     text_add(&notes, "");
-    struct parser *parser = xmlrpc_XML_ParserCreate(NULL);
-    xmlrpc_XML_SetUserData(parser, &notes);
-    xmlrpc_XML_SetElementHandler(parser, note_start, note_end);
-    xmlrpc_XML_SetCharacterDataHandler(parser, note_characters);
-    int parsed = xmlrpc_XML_Parse(parser, xml, strlen(xml), 1);
-    xmlrpc_XML_ParserFree(parser);
+    struct parser *parser = parser_create(NULL);
+    parser_set_user_data(parser, &notes);
+    parser_set_elements(parser, note_start, note_end);
+    parser_set_characters(parser, note_characters);
+    int parsed = parser_parse(parser, xml, (document_length)strlen(xml), 1);
+    parser_free(parser);
     assert_int_equal(parsed, xml_verdict() == XML_SOUND);
     assert_string_equal(notes.bytes, expected);
     text_free(&notes);
@@ -626,15 +639,23 @@ static void after_a_refusal_no_handler_is_called(void **state)
     text_free(&xml);
 }
 
-/* libexpat is passed an int: of a longer document it would read a part, or before its start. */
+/*
+ * libexpat is passed an int: of a longer document it would read a part, or before its start. Where
+ * libxmlrpc itself makes an int of the length, it is negative.
+ */
 static void a_document_longer_than_an_int_can_say_is_refused(void **state)
 {
     (void)state;
-    struct parser *parser = xmlrpc_XML_ParserCreate(NULL);
-    assert_int_equal(xmlrpc_XML_Parse(parser, "<a/>", (size_t)1 << 32 | strlen("<a/>"), 1), 0);
+#if LOOKOUT_XMLRPC_C_VERSION < 159
+    const document_length too_long = (size_t)1 << 32 | strlen("<a/>");
+#else
+    const document_length too_long = INT_MIN;
+#endif
+    struct parser *parser = parser_create(NULL);
+    assert_int_equal(parser_parse(parser, "<a/>", too_long, 1), 0);
     assert_int_equal(xml_verdict(), XML_REFUSED);
     assert_string_equal(xml_complaint(), "line 1, column 1: more than 2147483647 bytes");
-    xmlrpc_XML_ParserFree(parser);
+    parser_free(parser);
 }
 
 /* Parses a document, looks only when all others have parsed theirs, and so on, over and over. */

@@ -6,7 +6,7 @@
 #include "cli/json.h"
 #include "cli/output.h"
 #include "cli/value.h"
-#include "core/xml.h"
+#include "core/xml_self_test.h"
 #include "test/fuzz/fuzz.h"
 #include "test/fuzz/terminal.h"
 

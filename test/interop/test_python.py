@@ -374,8 +374,9 @@ class Faults(PythonTest):
         self.assert_fault(-32602, r"\(string\).*\(int\)", self.proxy.greet, 1)
 
     def test_a_result_that_xml_rpc_cannot_carry(self):
-        self.assert_fault(-32603, "inf", self.proxy.test.infinity)
-        self.assert_fault(-32603, "nan", self.proxy.test.nan)
+        """From 1.59 on the library makes no such number, and the method itself is at fault."""
+        self.assert_fault(-32603, "inf|not a finite number", self.proxy.test.infinity)
+        self.assert_fault(-32603, "nan|not a finite number", self.proxy.test.nan)
 
     def test_a_method_that_could_not_do_it(self):
         with Server("--validator") as server, server.proxy() as proxy:

@@ -73,7 +73,7 @@ class Validator1(ToolTest):
         self.assert_tool_fault(
             -32602, r"takes \(int, boolean, string, double, dateTime\.iso8601, base64\); it was "
             r"given \(int, boolean, string, double, string, base64\)",
-            "validator1.manyTypesTest", "i/1", "b/true", "s/x", "d/1.5", "s/20261123T10:11:12",
+            "validator1.manyTypesTest", "i/1", "b/true", "s/x", "d/1.5", "s/20261123T101112",
             "h/00ff")
 
     def test_moderate_size_array(self):
