@@ -2,13 +2,14 @@
 # make check    install what is missing, and run every test, also under the sanitizers
 # make help     all the rest
 
-# One build is one VARIANT in a folder of its own: release, asan, tsan, fuzz, cov.
+# One build is one VARIANT in a folder of its own: release, asan, tsan, fuzz, cov, lint.
 VARIANT := release
 MINUTES := 30
 B := build/$(VARIANT)
 
 CC_fuzz := clang
 CC_cov := clang
+CC_lint := clang
 CC = $(or $(CC_$(VARIANT)),gcc)
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wconversion
 FLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
@@ -57,8 +58,8 @@ $(B)/core/%.o: THREAD_SAFETY = $(if $(findstring clang,$(CC)),-Wthread-safety -W
 # Compilers are what takes long.
 PARALLEL_MAKE = $(MAKE) --no-print-directory --jobs=$(shell nproc) --output-sync
 
-.PHONY: all run check fuzz cov bite crash stop soak demo screenshots bench api dist clean help \
-	build-packages check-packages variant fuzzers FORCE
+.PHONY: all run check lint fuzz cov bite crash stop soak demo screenshots bench api dist clean help \
+	build-packages check-packages variant fuzzers tidy FORCE
 
 all: server client
 
@@ -86,12 +87,17 @@ run: build-packages
 	@exec ./server $(ARGS)
 
 check:
-	@packaging/install-packages build check fuzz
+	@packaging/install-packages build check fuzz lint
 	@for variant in release asan tsan; do \
 		$(PARALLEL_MAKE) VARIANT=$$variant variant || exit; \
 	done
 	@$(PARALLEL_MAKE) VARIANT=fuzz fuzzers
-	@test/run release asan tsan fuzz
+	@test/run release asan tsan fuzz lint
+
+lint: build-packages
+	@packaging/install-packages lint tidy
+	@$(PARALLEL_MAKE) --keep-going VARIANT=lint tidy
+	@test/run lint
 
 SECONDS := 15
 fuzz: build-packages
@@ -165,6 +171,16 @@ server client: FORCE
 	@$(MAKE) --no-print-directory VARIANT=release build/release/$@
 	@cmp -s build/release/$@ $@ || cp build/release/$@ $@
 FORCE:
+
+# clang-tidy, again only for what has changed.
+tidy: $(patsubst %.c,$(B)/%.tidy,server.c client.c $(CORE) $(METHODS) $(CLI) $(wildcard examples/methods/*.c))
+	@:
+$(B)/%.tidy: %.c .clang-tidy
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) -Werror -fsyntax-only -MMD -MP -MT $@ -MF $(@:.tidy=.d) $<
+	@echo clang-tidy $<
+	@clang-tidy --quiet $< -- $(CFLAGS) 2>$(@:.tidy=.log) || { cat $(@:.tidy=.log) >&2; false; }
+	@touch $@
 
 # All that the tests of one variant need.
 variant: $(B)/server $(B)/client $(B)/test/server $(B)/test/client $(B)/test/unguarded \

@@ -35,7 +35,7 @@ struct archive {
     struct ready *ready;
     pthread_t thread;
     mutex lock; /* a leaf; guards all below, and what is said of fetches above */
-    GUARDED STAILQ_HEAD(, fetch) queue;
+    GUARDED STAILQ_HEAD(fetches, fetch) queue;
     GUARDED size_t ahead; /* fetches that are FETCH_READY and have a connection */
     GUARDED bool stopping, ended;
     pthread_cond_t work;

@@ -221,6 +221,7 @@ static int add_item(struct options_list *list, const char *item)
     const char **items = reallocarray(list->items, list->count + 1, sizeof(items[0]));
     if (items == NULL)
         fatal("no memory for the command line");
+    /* cppcheck-suppress nullPointerRedundantCheck; fatal does not return */
     items[list->count] = item;
     list->items = items;
     list->count++;
