@@ -44,9 +44,21 @@ ALLOCATING := malloc calloc realloc reallocarray aligned_alloc strdup strndup re
 WRAPPED := $(ALLOCATING:%=-Wl,--wrap=%)
 CLI := $(wildcard cli/*.c)
 CLIENT_CORE := core/text.c core/xml.c
+PRODUCT := server.c client.c $(CORE) $(METHODS) $(CLI) $(wildcard examples/methods/*.c)
+SOURCES := $(PRODUCT) $(wildcard test/*.c test/methods/*.c test/fuzz/*.c test/fuzz/gate/*.c bench/*.c)
+COMMA := ,
 BENCHES := lookout load waiters stock_abyss
 # Peers that not every machine has what it takes to build: the comparison goes without them.
 OPTIONAL_BENCHES := ros go
+
+# Where "make install" puts things; DESTDIR, if given, before it.
+PREFIX := /usr/local
+TO = $(DESTDIR)$(PREFIX)
+DOCUMENTS := doc/API.md SECURITY.md CHANGELOG.md LICENSE
+DOCUMENTS_TO := share/doc/lookout
+INSTALLED := bin/lookoutd bin/lookout share/man/man1/lookoutd.1 share/man/man1/lookout.1 \
+	$(addprefix $(DOCUMENTS_TO)/,$(notdir $(DOCUMENTS)))
+
 FUZZERS := $(patsubst test/fuzz/fuzz_%.c,%,$(wildcard test/fuzz/fuzz_*.c))
 UNIT_TESTS := $(patsubst test/%.c,%,$(wildcard test/test_*.c))
 
@@ -58,28 +70,38 @@ $(B)/core/%.o: THREAD_SAFETY = $(if $(findstring clang,$(CC)),-Wthread-safety -W
 # Compilers are what takes long.
 PARALLEL_MAKE = $(MAKE) --no-print-directory --jobs=$(shell nproc) --output-sync
 
-.PHONY: all run check lint fuzz cov bite crash stop soak demo screenshots bench api dist clean help \
-	build-packages check-packages variant fuzzers tidy FORCE
+.PHONY: all run check lint fuzz cov bite crash stop soak demo screenshots bench docs dist install \
+	uninstall clean help build-packages check-packages variant fuzzers tidy FORCE
 
 all: server client
 
 help:
-	@echo 'make run            install what is missing, build, run the server'
-	@echo 'make check          install what is missing, run all tests, also under the sanitizers'
-	@echo 'make server client  build ./server and ./client only'
-	@echo 'make demo           a server and three clients, shown on this terminal'
-	@echo 'make cov            which branches of our own code the tests take'
-	@echo 'make fuzz           look for inputs that break a promise, SECONDS=15 a fuzzer'
-	@echo 'make crash          kill a loaded server 200 times: nothing acknowledged may be lost'
-	@echo 'make bite           take out the guards one by one: the hostile cases must fail'
-	@echo 'make stop           stop a server under full load 100 times: each within 3 s'
-	@echo 'make soak           good and bad clients for MINUTES=30, also with VARIANT=tsan'
-	@echo 'make bench          bench/RESULTS.md: beside other servers, in 20 minutes; then what must be'
-	@echo '                    quick, events, slow clients. ARGS=--quick is a short comparison'
-	@echo 'make screenshots    take the pictures in screenshots/ again'
-	@echo 'make api            doc/API.md again, from the server'
-	@echo 'make dist           the zip of sources and screenshots'
-	@echo 'make clean          remove what was built'
+	@echo 'To use it:'
+	@echo '  make run            install what is missing, build, run the server: ARGS=--help'
+	@echo '  make demo           a server and three clients, shown on this terminal'
+	@echo '  make server client  build ./server and ./client only'
+	@echo '  make install        as lookoutd and lookout, with their manual pages: PREFIX=/usr/local,'
+	@echo '                      and DESTDIR'
+	@echo '  make uninstall      remove what that has put there'
+	@echo 'To change it:'
+	@echo '  make check          install what is missing, run all tests, also under the sanitizers'
+	@echo '  make lint           what compilers and tests do not see: clang-tidy, cppcheck, locks,'
+	@echo '                      who includes whom, lengths, layout, scripts'
+	@echo '  make docs           doc/API.md, doc/server.1, doc/client.1 again, from the programs'
+	@echo '  make compile_commands.json   for editors'
+	@echo '  make clean          remove what was built'
+	@echo 'To try it hard:'
+	@echo '  make cov            which branches of our own code the tests take'
+	@echo '  make fuzz           look for inputs that break a promise, SECONDS=15 a fuzzer'
+	@echo '  make crash          kill a loaded server 200 times: nothing acknowledged may be lost'
+	@echo '  make bite           take out the guards one by one: the hostile cases must fail'
+	@echo '  make stop           stop a server under full load 100 times: each within 3 s'
+	@echo '  make soak           good and bad clients for MINUTES=30, also with VARIANT=tsan'
+	@echo '  make bench          bench/RESULTS.md: beside other servers, in 20 minutes; then what must be'
+	@echo '                      quick, events, slow clients. ARGS=--quick is a short comparison'
+	@echo 'To release it:'
+	@echo '  make screenshots    take the pictures in screenshots/ again'
+	@echo '  make dist           the zip of sources and screenshots'
 
 # The packages come first, in a make of its own: only then is there an xmlrpc-c-config to ask.
 run: build-packages
@@ -149,9 +171,31 @@ screenshots: build-packages
 	@$(MAKE) --no-print-directory server client
 	@screenshots/take
 
-api: check-packages
-	@$(MAKE) --no-print-directory server
+docs: check-packages
+	@$(MAKE) --no-print-directory server client
 	@doc/make-api ./server >doc/API.md.new && mv doc/API.md.new doc/API.md
+	@for program in server client; do \
+		doc/make-man ./$$program doc/$$program.1.in >doc/$$program.1.new && \
+		mv doc/$$program.1.new doc/$$program.1 || exit; \
+	done
+
+# How each file is compiled: a list that clangd and other tools read.
+compile_commands.json: FORCE
+	$(file >$@,[$(subst } {,}$(COMMA) {,$(foreach source,$(SOURCES),{"directory": "$(CURDIR)", \
+		"file": "$(source)", "command": "$(CC) $(CFLAGS) -c $(source)"}))])
+	@:
+
+install:
+	@$(MAKE) --no-print-directory VARIANT=release build/release/server build/release/client
+	install -D build/release/server "$(TO)/bin/lookoutd"
+	install -D build/release/client "$(TO)/bin/lookout"
+	install -D -m 644 doc/server.1 "$(TO)/share/man/man1/lookoutd.1"
+	install -D -m 644 doc/client.1 "$(TO)/share/man/man1/lookout.1"
+	install -D -m 644 -t "$(TO)/$(DOCUMENTS_TO)" $(DOCUMENTS)
+
+uninstall:
+	rm -f $(INSTALLED:%="$(TO)/%")
+	[ ! -d "$(TO)/$(DOCUMENTS_TO)" ] || rmdir --ignore-fail-on-non-empty "$(TO)/$(DOCUMENTS_TO)"
 
 dist:
 	@packaging/install-packages dist
@@ -173,7 +217,7 @@ server client: FORCE
 FORCE:
 
 # clang-tidy, again only for what has changed.
-tidy: $(patsubst %.c,$(B)/%.tidy,server.c client.c $(CORE) $(METHODS) $(CLI) $(wildcard examples/methods/*.c))
+tidy: $(PRODUCT:%.c=$(B)/%.tidy)
 	@:
 $(B)/%.tidy: %.c .clang-tidy
 	@mkdir -p $(@D)
