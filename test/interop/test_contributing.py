@@ -4,17 +4,11 @@ Its files are written, and its commands run, as they are there, in a copy of wha
 """
 import os
 import re
-import shutil
 import tempfile
 import unittest
 
-from lookout import RELEASE, ROOT, Server, environment, run
-
-
-def left_out(folder, names):
-    """Of the builds all but this one, and what is large."""
-    builds = names if folder == os.path.join(ROOT, "build") else ()
-    return {name for name in builds if name != "release"} | {".git", "corpus", "screenshots"}
+from lookout import RELEASE, ROOT, Server
+from making import copy_tree, run_apart
 
 
 def section(title):
@@ -32,12 +26,10 @@ class Contributing(unittest.TestCase):
         holder = tempfile.TemporaryDirectory(prefix="lookout-contributing-")
         self.addCleanup(holder.cleanup)
         self.folder = os.path.join(holder.name, "lookout")
-        shutil.copytree(ROOT, self.folder, ignore=left_out)  # with its times: make sees what is new
+        copy_tree(self.folder, "release")
 
     def shell(self, command):
-        """Not as a part of the make that runs the tests."""
-        done = run("sh", "-e", "-c", command, cwd=self.folder,
-                   env=environment(MAKEFLAGS=None, MAKELEVEL=None, MFLAGS=None))
+        done = run_apart("sh", "-e", "-c", command, cwd=self.folder)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         return done.stdout
 

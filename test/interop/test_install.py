@@ -3,7 +3,8 @@ import os
 import tempfile
 import unittest
 
-from lookout import RELEASE, ROOT, Server, environment, run
+from lookout import RELEASE, ROOT, Server, run
+from making import run_apart
 
 PROGRAMS = ["bin/lookout", "bin/lookoutd"]
 PAGES = ["share/man/man1/lookout.1", "share/man/man1/lookoutd.1"]
@@ -11,9 +12,7 @@ OTHERS = "share/doc/lookout/"
 
 
 def make(target, folder, prefix="/usr"):
-    """Not as a part of the make that runs the tests."""
-    done = run("make", target, f"DESTDIR={folder}", f"PREFIX={prefix}", cwd=ROOT,
-               env=environment(MAKEFLAGS=None, MAKELEVEL=None, MFLAGS=None))
+    done = run_apart("make", target, f"DESTDIR={folder}", f"PREFIX={prefix}", cwd=ROOT)
     if done.returncode != 0:
         raise AssertionError(done.stdout + done.stderr)
 
