@@ -208,7 +208,7 @@ check-packages:
 	@packaging/install-packages build check
 
 clean:
-	rm -rf build server client lookout-*.zip
+	rm -rf build server client compile_commands.json lookout-*.zip
 
 # What a person runs is the release build, at the root.
 server client: FORCE
