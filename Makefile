@@ -65,7 +65,7 @@ UNIT_TESTS := $(patsubst test/%.c,%,$(wildcard test/test_*.c))
 objects = $(patsubst %.c,$(B)/%.o,$(1))
 
 # gcc has no such warning: see core/lock.h. All our locks are in core.
-$(B)/core/%.o: THREAD_SAFETY = $(if $(findstring clang,$(CC)),-Wthread-safety -Werror=thread-safety)
+$(B)/core/%.o $(B)/core/%.tidy: THREAD_SAFETY = $(if $(findstring clang,$(CC)),-Wthread-safety -Werror=thread-safety)
 
 # Compilers are what takes long.
 PARALLEL_MAKE = $(MAKE) --no-print-directory --jobs=$(shell nproc) --output-sync
