@@ -6,9 +6,9 @@
  * REQUIRES a lock is called with it, that each lock is given back on every path, and that none is
  * taken while another is held, as every lock is a leaf.
  *
- * In C a field cannot say by which lock it is guarded (clang 20 is the first to allow it), so
- * GUARDED says: by one. As every lock is a leaf, and a struct's fields are touched in its own file
- * alone, it is the struct's own.
+ * In C, clang before 19 does not let a field name the lock that guards it, so GUARDED says: one
+ * does. As every lock is a leaf, and a struct's fields are touched in its own file alone, it is the
+ * struct's own.
  */
 #ifndef LOOKOUT_LOCK_H
 #define LOOKOUT_LOCK_H
