@@ -2,13 +2,14 @@
 # make check    install what is missing, and run every test, also under the sanitizers
 # make help     all the rest
 
-# One build is one VARIANT in a folder of its own: release, asan, tsan, fuzz, cov.
+# One build is one VARIANT in a folder of its own: release, asan, tsan, fuzz, cov, lint.
 VARIANT := release
 MINUTES := 30
 B := build/$(VARIANT)
 
 CC_fuzz := clang
 CC_cov := clang
+CC_lint := clang
 CC = $(or $(CC_$(VARIANT)),gcc)
 # What libexpat has deprecated since 2.8 is all that Debian 12's has.
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
@@ -22,7 +23,7 @@ FLAGS_cov := -O1 -g -fprofile-instr-generate=$(CURDIR)/build/cov/profile/%m%c.pr
 FLAGS_fuzz := -O2 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 # The release of xmlrpc-c is known only once its package is there: evaluated when first used.
 XMLRPC_C_VERSION = $(shell xmlrpc-c-config --version | awk -F. '{ print $$1 * 100 + $$2 }')
-CFLAGS = -std=gnu17 -D_GNU_SOURCE -I. -pthread $(WARNINGS) $(FLAGS_$(VARIANT)) \
+CFLAGS = -std=gnu17 -D_GNU_SOURCE -I. -pthread $(WARNINGS) $(THREAD_SAFETY) $(FLAGS_$(VARIANT)) \
 	$(COVERAGE_$(VARIANT)) $(EXTRA_CFLAGS) \
 	-DLOOKOUT_XMLRPC_C_VERSION=$(XMLRPC_C_VERSION)
 # libexpat before xmlrpc-c: its bundled parser exports an XML_SetHashSalt of its own.
@@ -45,40 +46,65 @@ ALLOCATING := malloc calloc realloc reallocarray aligned_alloc strdup strndup re
 WRAPPED := $(ALLOCATING:%=-Wl,--wrap=%)
 CLI := $(wildcard cli/*.c)
 CLIENT_CORE := core/text.c core/xml.c core/xml_self_test.c
+PRODUCT := server.c client.c $(CORE) $(METHODS) $(CLI) $(wildcard examples/methods/*.c)
+SOURCES := $(PRODUCT) $(wildcard test/*.c test/methods/*.c test/fuzz/*.c test/fuzz/gate/*.c bench/*.c)
+COMMA := ,
 BENCHES := lookout load waiters stock_abyss
 # Peers that not every machine has what it takes to build: the comparison goes without them.
 OPTIONAL_BENCHES := ros go
+
+# Where "make install" puts things; DESTDIR, if given, before it.
+PREFIX := /usr/local
+TO = $(DESTDIR)$(PREFIX)
+DOCUMENTS := doc/API.md SECURITY.md CHANGELOG.md LICENSE
+DOCUMENTS_TO := share/doc/lookout
+INSTALLED := bin/lookoutd bin/lookout share/man/man1/lookoutd.1 share/man/man1/lookout.1 \
+	$(addprefix $(DOCUMENTS_TO)/,$(notdir $(DOCUMENTS)))
+
 FUZZERS := $(patsubst test/fuzz/fuzz_%.c,%,$(wildcard test/fuzz/fuzz_*.c))
 UNIT_TESTS := $(patsubst test/%.c,%,$(wildcard test/test_*.c))
 
 objects = $(patsubst %.c,$(B)/%.o,$(1))
 
+# gcc has no such warning: see core/lock.h. All our locks are in core.
+$(B)/core/%.o $(B)/core/%.tidy: THREAD_SAFETY = $(if $(findstring clang,$(CC)),-Wthread-safety -Werror=thread-safety)
+
 # Compilers are what takes long.
 PARALLEL_MAKE = $(MAKE) --no-print-directory --jobs=$(shell nproc) --output-sync
 
-.PHONY: all run check check-debian13 fuzz cov bite crash stop soak demo screenshots bench api dist \
-	clean help build-packages check-packages variant fuzzers FORCE
+.PHONY: all run check check-debian13 lint fuzz cov bite crash stop soak demo screenshots bench docs \
+	dist install uninstall clean help build-packages check-packages variant fuzzers tidy FORCE
 
 all: server client
 
 help:
-	@echo 'make run            install what is missing, build, run the server'
-	@echo 'make check          install what is missing, run all tests, also under the sanitizers'
-	@echo 'make check-debian13 the same on Debian 13, in a root that root makes in build/debian13'
-	@echo 'make server client  build ./server and ./client only'
-	@echo 'make demo           a server and three clients, shown on this terminal'
-	@echo 'make cov            which branches of our own code the tests take'
-	@echo 'make fuzz           look for inputs that break a promise, SECONDS=15 a fuzzer'
-	@echo 'make crash          kill a loaded server 200 times: nothing acknowledged may be lost'
-	@echo 'make bite           take out the guards one by one: the hostile cases must fail'
-	@echo 'make stop           stop a server under full load 100 times: each within 3 s'
-	@echo 'make soak           good and bad clients for MINUTES=30, also with VARIANT=tsan'
-	@echo 'make bench          bench/RESULTS.md: beside other servers, in 20 minutes; then what must be'
-	@echo '                    quick, events, slow clients. ARGS=--quick is a short comparison'
-	@echo 'make screenshots    take the pictures in screenshots/ again'
-	@echo 'make api            doc/API.md again, from the server'
-	@echo 'make dist           the zip of sources and screenshots'
-	@echo 'make clean          remove what was built'
+	@echo 'To use it:'
+	@echo '  make run            install what is missing, build, run the server: ARGS=--help'
+	@echo '  make demo           a server and three clients, shown on this terminal'
+	@echo '  make server client  build ./server and ./client only'
+	@echo '  make install        as lookoutd and lookout, with their manual pages: PREFIX=/usr/local,'
+	@echo '                      and DESTDIR'
+	@echo '  make uninstall      remove what that has put there'
+	@echo 'To change it:'
+	@echo '  make check          install what is missing, run all tests, also under the sanitizers'
+	@echo '  make check-debian13 the same on Debian 13, in a root that root makes in build/debian13'
+	@echo '  make lint           what compilers and tests do not see: clang-tidy, cppcheck, locks,'
+	@echo '                      who includes whom, lengths, layout, scripts'
+	@echo '  make docs           doc/API.md, doc/server.1, doc/client.1 again, from the programs'
+	@echo '  make compile_commands.json   for editors'
+	@echo '  make clean          remove what was built'
+	@echo 'To try it hard:'
+	@echo '  make cov            which branches of our own code the tests take'
+	@echo '  make fuzz           look for inputs that break a promise, SECONDS=15 a fuzzer'
+	@echo '  make crash          kill a loaded server 200 times: nothing acknowledged may be lost'
+	@echo '  make bite           take out the guards one by one: the hostile cases must fail'
+	@echo '  make stop           stop a server under full load 100 times: each within 3 s'
+	@echo '  make soak           good and bad clients for MINUTES=30, also with VARIANT=tsan'
+	@echo '  make bench          bench/RESULTS.md: beside other servers, in 20 minutes; then what must be'
+	@echo '                      quick, events, slow clients. ARGS=--quick is a short comparison'
+	@echo 'To release it:'
+	@echo '  make screenshots    take the pictures in screenshots/ again'
+	@echo '  make dist           the zip of sources and screenshots'
 
 # The packages come first, in a make of its own: only then is there an xmlrpc-c-config to ask.
 run: build-packages
@@ -86,12 +112,17 @@ run: build-packages
 	@exec ./server $(ARGS)
 
 check:
-	@packaging/install-packages build check fuzz
+	@packaging/install-packages build check fuzz lint
 	@for variant in release asan tsan; do \
 		$(PARALLEL_MAKE) VARIANT=$$variant variant || exit; \
 	done
 	@$(PARALLEL_MAKE) VARIANT=fuzz fuzzers
-	@test/run release asan tsan fuzz
+	@test/run release asan tsan fuzz lint
+
+lint: build-packages
+	@packaging/install-packages lint tidy
+	@$(PARALLEL_MAKE) --keep-going VARIANT=lint tidy
+	@test/run lint
 
 check-debian13:
 	@packaging/check-debian13
@@ -146,9 +177,31 @@ screenshots: build-packages
 	@$(MAKE) --no-print-directory server client
 	@screenshots/take
 
-api: check-packages
-	@$(MAKE) --no-print-directory server
+docs: check-packages
+	@$(MAKE) --no-print-directory server client
 	@doc/make-api ./server >doc/API.md.new && mv doc/API.md.new doc/API.md
+	@for program in server client; do \
+		doc/make-man ./$$program doc/$$program.1.in >doc/$$program.1.new && \
+		mv doc/$$program.1.new doc/$$program.1 || exit; \
+	done
+
+# How each file is compiled: a list that clangd and other tools read.
+compile_commands.json: FORCE
+	$(file >$@,[$(subst } {,}$(COMMA) {,$(foreach source,$(SOURCES),{"directory": "$(CURDIR)", \
+		"file": "$(source)", "command": "$(CC) $(CFLAGS) -c $(source)"}))])
+	@:
+
+install:
+	@$(MAKE) --no-print-directory VARIANT=release build/release/server build/release/client
+	install -D build/release/server "$(TO)/bin/lookoutd"
+	install -D build/release/client "$(TO)/bin/lookout"
+	install -D -m 644 doc/server.1 "$(TO)/share/man/man1/lookoutd.1"
+	install -D -m 644 doc/client.1 "$(TO)/share/man/man1/lookout.1"
+	install -D -m 644 -t "$(TO)/$(DOCUMENTS_TO)" $(DOCUMENTS)
+
+uninstall:
+	rm -f $(INSTALLED:%="$(TO)/%")
+	[ ! -d "$(TO)/$(DOCUMENTS_TO)" ] || rmdir --ignore-fail-on-non-empty "$(TO)/$(DOCUMENTS_TO)"
 
 dist:
 	@packaging/install-packages dist
@@ -161,13 +214,23 @@ check-packages:
 	@packaging/install-packages build check
 
 clean:
-	rm -rf build server client lookout-*.zip
+	rm -rf build server client compile_commands.json lookout-*.zip
 
 # What a person runs is the release build, at the root.
 server client: FORCE
 	@$(MAKE) --no-print-directory VARIANT=release build/release/$@
 	@cmp -s build/release/$@ $@ || cp build/release/$@ $@
 FORCE:
+
+# clang-tidy, again only for what has changed.
+tidy: $(PRODUCT:%.c=$(B)/%.tidy)
+	@:
+$(B)/%.tidy: %.c .clang-tidy
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) -Werror -fsyntax-only -MMD -MP -MT $@ -MF $(@:.tidy=.d) $<
+	@echo clang-tidy $<
+	@clang-tidy --quiet $< -- $(CFLAGS) 2>$(@:.tidy=.log) || { cat $(@:.tidy=.log) >&2; false; }
+	@touch $@
 
 # All that the tests of one variant need.
 variant: $(B)/server $(B)/client $(B)/test/server $(B)/test/client $(B)/test/unguarded \

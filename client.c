@@ -137,7 +137,7 @@ __attribute__((noreturn)) static void explain_dashes(void)
 
 __attribute__((noreturn)) static void show_version(void)
 {
-    printf("client (%s) %s\n", LOOKOUT_NAME, LOOKOUT_VERSION);
+    printf("%s (%s) %s\n", program_invocation_short_name, LOOKOUT_NAME, LOOKOUT_VERSION);
     exit(fflush(stdout) == 0 ? STATUS_DONE : STATUS_FAULT);
 }
 

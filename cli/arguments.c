@@ -221,8 +221,9 @@ static xmlrpc_value *base64_value(struct reader *reader, const char *content)
     xmlrpc_value *value = NULL;
 
     const char *next = content;
-    for (; hex_digit(next[0]) >= 0 && hex_digit(next[1]) >= 0; next += 2) {
-        char byte = (char)(hex_digit(next[0]) << 4 | hex_digit(next[1]));
+    for (int high, low; (high = hex_digit(next[0])) >= 0 && (low = hex_digit(next[1])) >= 0;
+         next += 2) {
+        char byte = (char)(high << 4 | low);
         text_append(&bytes, &byte, 1);
     }
     if (*next != '\0')

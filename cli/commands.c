@@ -6,6 +6,7 @@
 #include "cli/monitor.h"
 #include "cli/output.h"
 #include "cli/ping.h"
+#include "cli/show.h"
 #include "cli/value.h"
 
 #include <stdint.h>
@@ -46,7 +47,7 @@ static enum exit_status show_help(const struct run *run, const char *method,
         text_add(&out, "  (no help)\n");
     out.failed |= paragraphs.failed;
     text_free(&paragraphs);
-    return run_show(run, &out);
+    return show_text(run, &out);
 }
 
 static enum exit_status show_help_json(const struct run *run, const char *method,
@@ -61,7 +62,7 @@ static enum exit_status show_help_json(const struct run *run, const char *method
     if (env.fault_occurred) {
         explain_error(run, env.fault_string, NULL);
     } else {
-        status = run_show_json(run, all);
+        status = show_json(run, all);
         xmlrpc_DECREF(all);
     }
     xmlrpc_env_clean(&env);
@@ -95,10 +96,10 @@ static enum exit_status show_printed(const struct run *run, xmlrpc_value *count)
     double number = 0;
 
     if (!value_number(count, &number))
-        return run_show_value(run, count);
+        return show_value(run, count);
     text_printf(&out, "%.0f argument%s printed on the terminal of %s\n", number,
                 number == 1 ? "" : "s", run->address->name);
-    return run_show(run, &out);
+    return show_text(run, &out);
 }
 
 /* Shows the answer, or why there is none, and frees it. */
@@ -111,7 +112,7 @@ static enum exit_status conclude(const struct run *run, struct remote_answer *an
     if (answer->outcome != REMOTE_ANSWERED)
         status = explain(run, answer);
     else
-        status = (run->json ? run_show_json : show)(run, answer->value);
+        status = (run->json ? show_json : show)(run, answer->value);
     remote_answer_free(answer);
     return status;
 }
@@ -152,7 +153,7 @@ static enum exit_status print_run(const struct run *run)
 
 static enum exit_status call_run(const struct run *run)
 {
-    return perform(run, run->arguments[0], 1, run_show_value);
+    return perform(run, run->arguments[0], 1, show_value);
 }
 
 static enum exit_status show_id(const struct run *run, xmlrpc_value *id)
@@ -161,7 +162,7 @@ static enum exit_status show_id(const struct run *run, xmlrpc_value *id)
 
     output_plain(&out, id);
     text_add(&out, "\n");
-    return run_show(run, &out);
+    return show_text(run, &out);
 }
 
 /* The type is a string in any case: "i/42" is no int, but a type that the server refuses. */

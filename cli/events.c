@@ -5,6 +5,7 @@
 #include "cli/interrupt.h"
 #include "cli/json.h"
 #include "cli/output.h"
+#include "cli/show.h"
 #include "cli/value.h"
 
 #include <stdint.h>
@@ -79,7 +80,7 @@ static enum exit_status show_page(struct reading *reading, xmlrpc_value *events)
     begin(reading, &out);
     for (unsigned i = 0, count = value_size(events); i < count; i++)
         add_event(reading, &out, value_item(events, i), columns);
-    return run_show(reading->run, &out);
+    return show_text(reading->run, &out);
 }
 
 static enum exit_status show_end(const struct reading *reading)
@@ -89,7 +90,7 @@ static enum exit_status show_end(const struct reading *reading)
     if (!writes_array(reading->run))
         return STATUS_DONE;
     text_add(&out, reading->shown > 0 ? "\n]\n" : "]\n");
-    return run_show(reading->run, &out);
+    return show_text(reading->run, &out);
 }
 
 /* Says on stderr what befell the reading. */

@@ -30,7 +30,7 @@ static const struct explanation explanations[] = {
     {REMOTE_FAULT, -501, "fault", see_methods},
     {REMOTE_FAULT, 0, "fault", NULL},
     {REMOTE_REFUSED, 0, "connection refused",
-     "Is the server running? 'make run' starts it on this machine."},
+     "Is the server running? 'lookoutd' starts it on this machine, 'make run' in its sources."},
     {REMOTE_UNKNOWN_HOST, 0, "unknown host", "Is its name spelt right?"},
     {REMOTE_UNREACHABLE, 0, "no way to the host", "Is the network up, the address right?"},
     {REMOTE_TIMEOUT, 0, "timed out",

@@ -2,6 +2,7 @@
 #include "cli/monitor.h"
 #include "cli/explain.h"
 #include "cli/output.h"
+#include "cli/show.h"
 #include "cli/table.h"
 #include "cli/value.h"
 
@@ -97,7 +98,7 @@ static enum exit_status show_rows(const struct run *run, xmlrpc_value *rows,
             fields[j].write(table_cell(&table), value_item(rows, i), fields[j].member);
     table_write(&table, &out, run->style);
     table_free(&table);
-    return run_show(run, &out);
+    return show_text(run, &out);
 }
 
 /* Writes a member of the status: a time as such, any other as it is. */
@@ -139,7 +140,7 @@ static enum exit_status show_status(const struct run *run, xmlrpc_value *status)
     }
     table_write(&table, &out, run->style);
     table_free(&table);
-    return run_show(run, &out);
+    return show_text(run, &out);
 }
 
 enum exit_status monitor_status(const struct run *run)
@@ -150,11 +151,11 @@ enum exit_status monitor_status(const struct run *run)
     if (run_call(run, &answer, "monitor.getStatus", "()") != REMOTE_ANSWERED)
         status = explain(run, &answer);
     else if (run->json)
-        status = run_show_json(run, answer.value);
+        status = show_json(run, answer.value);
     else if (value_is(answer.value, XMLRPC_TYPE_STRUCT))
         status = show_status(run, answer.value);
     else
-        status = run_show_value(run, answer.value);
+        status = show_value(run, answer.value);
     remote_answer_free(&answer);
     return status;
 }
@@ -169,7 +170,7 @@ static enum exit_status show_connections(const struct run *run, xmlrpc_value *co
                                           {"calls", write_plain},  {"faults", write_plain},
                                           {"method", write_plain}, {"state", write_plain}};
 
-    return run->json ? run_show_json(run, connections)
+    return run->json ? show_json(run, connections)
                      : show_rows(run, connections, columns, fields, 8);
 }
 
@@ -274,7 +275,7 @@ static enum exit_status show_methods(const struct run *run, xmlrpc_value *names,
     if (env.fault_occurred)
         explain_error(run, env.fault_string, NULL);
     else if (run->json)
-        status = run_show_json(run, rows);
+        status = show_json(run, rows);
     else
         status = show_rows(run, rows, columns, fields, count);
     if (rows != NULL)

@@ -91,7 +91,8 @@ static void add_double(struct text *out, double number)
         text_add(out, isnan(number) ? "nan" : number > 0 ? "inf" : "-inf");
         return;
     }
-    text_append(out, digits, text_double(digits, number));
+    size_t length = text_double(digits, number);
+    text_append(out, digits, length);
 }
 
 void output_scalar(struct text *out, xmlrpc_value *value)

@@ -61,7 +61,7 @@ static void show_summary(const struct run *run, const struct ping_summary *summa
                summary->mean * 1000, summary->most * 1000, ping_deviation(summary) * 1000);
 }
 
-static void show_json(const struct ping_summary *summary, double seconds)
+static void write_json(const struct ping_summary *summary, double seconds)
 {
     printf("{\n  \"sent\": %lu,\n  \"answered\": %lu,\n  \"lost\": %lu,\n  \"seconds\": %.6f",
            summary->sent, summary->answered, summary->sent - summary->answered, seconds);
@@ -125,7 +125,7 @@ static enum exit_status ping_all(const struct run *run, xmlrpc_value *no_paramet
 
     double seconds = interrupt_now() - start;
     if (run->json)
-        show_json(&summary, seconds);
+        write_json(&summary, seconds);
     else if (run->count != 1 && summary.sent > 0)
         show_summary(run, &summary, seconds);
     enum exit_status status = conclude(run, &summary, &answer);

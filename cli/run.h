@@ -47,11 +47,4 @@ struct run {
 enum remote_outcome run_call(const struct run *run, struct remote_answer *answer,
                              const char *method, const char *format, ...);
 
-/* Writes to stdout, and frees, what a command has to show. Returns the status to exit with. */
-enum exit_status run_show(const struct run *run, struct text *out);
-
-/* Shows a value as JSON, or for people. */
-enum exit_status run_show_json(const struct run *run, xmlrpc_value *value);
-enum exit_status run_show_value(const struct run *run, xmlrpc_value *value);
-
 #endif

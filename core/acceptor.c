@@ -24,8 +24,8 @@ void acceptor_destroy(struct acceptor *acceptor)
     pthread_mutex_destroy(&acceptor->lock);
 }
 
-/* The lock is held. 0; or -1 and errno, with some shown perhaps. */
-static int show_listeners(struct acceptor *acceptor)
+/* 0; or -1 and errno, with some shown perhaps. */
+static int show_listeners(struct acceptor *acceptor) REQUIRES(acceptor->lock)
 {
     for (size_t i = 0; i < acceptor->listeners->count; i++) {
         struct epoll_event event = {.events = EPOLLIN, .data.u64 = ACCEPTOR_EVENT << 32 | i};
@@ -36,8 +36,7 @@ static int show_listeners(struct acceptor *acceptor)
     return 0;
 }
 
-/* The lock is held. */
-static void hide_listeners(struct acceptor *acceptor)
+static void hide_listeners(struct acceptor *acceptor) REQUIRES(acceptor->lock)
 {
     for (size_t i = 0; i < acceptor->listeners->count; i++)
         epoll_ctl(acceptor->epoll_fd, EPOLL_CTL_DEL, acceptor->listeners->items[i].fd, NULL);

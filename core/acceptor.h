@@ -9,7 +9,7 @@
 #define LOOKOUT_ACCEPTOR_H
 
 #include "core/listeners.h"
-#include <pthread.h>
+#include "core/lock.h"
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,8 +20,8 @@
 struct acceptor {
     const struct listeners *listeners; /* the caller's */
     int epoll_fd;                      /* likewise */
-    pthread_mutex_t lock; /* guards what follows, and what epoll has of the listeners */
-    bool accepting, stopped;
+    mutex lock; /* guards what follows, and what epoll has of the listeners */
+    GUARDED bool accepting, stopped;
     _Atomic int64_t paused_ms;  /* of log_is_news */
     _Atomic int64_t resumes_ms; /* written under the lock, read without; 0: it is not paused */
 };

@@ -1,6 +1,7 @@
 /* A queue of pages asked for, and the thread that reads them. */
 #include "core/archive.h"
 #include "core/clock.h"
+#include "core/lock.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -24,19 +25,19 @@ struct fetch {
     struct text problem;
     bool failed;
     /* Guarded by the lock of the archive. */
-    STAILQ_ENTRY(fetch) next;
-    enum fetch_state state;
-    bool forgotten; /* while it was read: the thread frees it */
+    GUARDED STAILQ_ENTRY(fetch) next;
+    GUARDED enum fetch_state state;
+    GUARDED bool forgotten; /* while it was read: the thread frees it */
 };
 
 struct archive {
     struct journal_reader *reader; /* the thread's alone */
     struct ready *ready;
     pthread_t thread;
-    pthread_mutex_t lock; /* a leaf; guards all below, and what is said of fetches above */
-    STAILQ_HEAD(, fetch) queue;
-    size_t ahead; /* fetches that are FETCH_READY and have a connection */
-    bool stopping, ended;
+    mutex lock; /* a leaf; guards all below, and what is said of fetches above */
+    GUARDED STAILQ_HEAD(fetches, fetch) queue;
+    GUARDED size_t ahead; /* fetches that are FETCH_READY and have a connection */
+    GUARDED bool stopping, ended;
     pthread_cond_t work;
     pthread_cond_t done;
 };

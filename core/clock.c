@@ -5,6 +5,7 @@ double clock_seconds(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
+    /* NOLINTNEXTLINE(bugprone-integer-division): to the microsecond, as times are documented */
     return (double)now.tv_sec + (double)(now.tv_nsec / 1000) / 1e6;
 }
 

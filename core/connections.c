@@ -25,13 +25,13 @@ struct connections {
     _Atomic uint32_t made;                /* slots in the chunks; grows only */
     _Atomic uint32_t open, refused, peak; /* written under the lock, read without */
     _Atomic uint64_t total;               /* likewise; also the id given last */
-    pthread_mutex_t lock; /* guards first_free, next_free of all slots, and making */
-    uint32_t first_free;
+    mutex lock; /* guards first_free, next_free of all slots, and making */
+    GUARDED uint32_t first_free;
     pthread_cond_t emptied;                /* with the lock: no slot is in use */
     _Atomic(struct connection *) chunks[]; /* each SLOTS_PER_CHUNK slots, made when needed */
 };
 
-struct connections *connections_new(uint32_t max_open, uint32_t max_refused)
+UNSHARED struct connections *connections_new(uint32_t max_open, uint32_t max_refused)
 {
     size_t slots = (size_t)max_open + max_refused;
     size_t chunk_count = (slots + SLOTS_PER_CHUNK - 1) / SLOTS_PER_CHUNK;
@@ -78,8 +78,8 @@ uint32_t connections_made(struct connections *connections)
     return atomic_load_explicit(&connections->made, memory_order_acquire);
 }
 
-/* Makes one more chunk of slots and puts them on the free list. The lock is held. */
-static void make_chunk(struct connections *connections)
+/* Makes one more chunk of slots and puts them on the free list. */
+static void make_chunk(struct connections *connections) REQUIRES(connections->lock)
 {
     uint32_t first = atomic_load(&connections->made);
     size_t chunk_index = first / SLOTS_PER_CHUNK;

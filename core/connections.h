@@ -13,6 +13,7 @@
 #ifndef LOOKOUT_CONNECTIONS_H
 #define LOOKOUT_CONNECTIONS_H
 
+#include "core/lock.h"
 #include "core/pause.h"
 #include "core/request.h"
 #include "core/text.h"
@@ -74,20 +75,20 @@ struct connection {
     /* The timer: see timers.h. */
     _Atomic int64_t deadline_ms; /* on the monotonic clock */
     _Atomic int64_t armed_ms;    /* when the timer looks at it next */
-    size_t timer_place;          /* in the heap; guarded by the lock of struct timers */
+    GUARDED size_t timer_place;  /* in the heap; guarded by the lock of struct timers */
 
     /* Guarded by the lock of struct recorder. */
-    uint32_t unrecorded;   /* events of the call that are not yet settled */
-    bool recording_failed; /* one of them could not be recorded */
+    GUARDED uint32_t unrecorded;   /* events of the call that are not yet settled */
+    GUARDED bool recording_failed; /* one of them could not be recorded */
 
     /* Guarded by the lock of struct events. */
-    LIST_ENTRY(connection) waiters;
-    bool is_waiter;     /* it is on one of the lists */
-    uint64_t waits_for; /* the types' bits */
+    GUARDED LIST_ENTRY(connection) waiters;
+    GUARDED bool is_waiter;     /* it is on one of the lists */
+    GUARDED uint64_t waits_for; /* the types' bits */
 
     /* Guarded by the lock of struct ready. */
-    STAILQ_ENTRY(connection) ready;
-    bool is_ready; /* it is in the queue */
+    GUARDED STAILQ_ENTRY(connection) ready;
+    GUARDED bool is_ready; /* it is in the queue */
 
     /* The owner's alone. */
     int fd;
@@ -103,8 +104,8 @@ struct connection {
     struct text input;  /* received and not yet answered; starts where a request starts */
     struct text output; /* of a response, to be sent from `output_sent` on */
     size_t output_sent;
-    size_t buffered;    /* bytes of the two that count in the budget of all: see exchange.c */
-    uint32_t next_free; /* guarded by the lock of struct connections */
+    size_t buffered; /* bytes of the two that count in the budget of all: see exchange.c */
+    GUARDED uint32_t next_free; /* guarded by the lock of struct connections */
 };
 
 /* What getConnections shows of one connection. */

@@ -69,7 +69,8 @@ static void add_exact(struct text *text, double number)
 {
     char written[TEXT_DOUBLE_SIZE];
 
-    text_append(text, written, text_double(written, number));
+    size_t length = text_double(written, number);
+    text_append(text, written, length);
 }
 
 /* What arithmetic has rounded: as many digits as a double surely holds. 1.1² is 1.21 here. */

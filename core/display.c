@@ -1,6 +1,7 @@
 /* Writes queued lines to a terminal from a thread of its own, the only one that waits for it. */
 #include "core/display.h"
 
+#include "core/lock.h"
 #include "core/log.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -38,11 +39,11 @@ struct display {
     struct batch batch;
     bool broken; /* writing failed: lines are swallowed from then on */
 
-    pthread_mutex_t lock; /* a leaf; guards all below */
-    struct batch queue;
-    bool stopping;  /* no more lines will come */
-    bool finished;  /* the writer touches nothing any more */
-    bool abandoned; /* nor does display_free */
+    mutex lock; /* a leaf; guards all below */
+    GUARDED struct batch queue;
+    GUARDED bool stopping;  /* no more lines will come */
+    GUARDED bool finished;  /* the writer touches nothing any more */
+    GUARDED bool abandoned; /* nor does display_free */
     pthread_cond_t work;
     pthread_cond_t done; /* on the monotonic clock */
 };
@@ -128,7 +129,7 @@ static int write_batch(struct display *display)
     return write_bytes(display, notice, (size_t)length);
 }
 
-static void destroy(struct display *display)
+UNSHARED static void destroy(struct display *display)
 {
     pthread_cond_destroy(&display->done);
     pthread_cond_destroy(&display->work);
@@ -171,7 +172,7 @@ static void init_done(struct display *display)
     pthread_condattr_destroy(&attributes);
 }
 
-struct display *display_new(int fd)
+UNSHARED struct display *display_new(int fd)
 {
     struct display *display = calloc(1, sizeof(*display));
     if (display == NULL)

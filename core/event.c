@@ -128,7 +128,7 @@ int event_filter_add(struct event_filter *filter, const char *type)
     if (filter->count == 0)
         filter->mask = 0;
     filter->mask |= event_mask(type);
-    strcpy(filter->types[filter->count++], type); /* a sound type fits */
+    snprintf(filter->types[filter->count++], EVENT_TYPE_SIZE, "%s", type);
     return 0;
 }
 

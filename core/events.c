@@ -1,5 +1,6 @@
 /* A ring of the newest events, and the lists of those who wait for the next. */
 #include "core/events.h"
+#include "core/lock.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -18,27 +19,27 @@ LIST_HEAD(waiters, connection);
 struct events {
     size_t max_bytes;
     struct ready *ready;
-    pthread_mutex_t lock; /* a leaf; guards all below, and the `waiters` of every connection */
+    mutex lock; /* a leaf; guards all below, and the `waiters` of every connection */
 
-    struct event **ring; /* owned, with a reference to each event */
-    size_t capacity;     /* a power of two */
-    size_t start, count; /* the oldest's place; ids ascend from there */
-    size_t bytes;
-    uint64_t floor;           /* every event above this id is in the ring */
-    uint64_t last;            /* the newest id published; that of the journal at first */
-    uint64_t top;             /* no cursor above this was ever given */
+    GUARDED struct event **ring; /* owned, with a reference to each event */
+    GUARDED size_t capacity;     /* a power of two */
+    GUARDED size_t start, count; /* the oldest's place; ids ascend from there */
+    GUARDED size_t bytes;
+    GUARDED uint64_t floor;   /* every event above this id is in the ring */
+    GUARDED uint64_t last;    /* the newest id published; that of the journal at first */
+    GUARDED uint64_t top;     /* no cursor above this was ever given */
     _Atomic uint64_t version; /* written under the lock, read without */
-    struct journal_bounds bounds;
+    GUARDED struct journal_bounds bounds;
 
-    struct waiters waiting;
-    struct waiters released; /* to be put into the queue of ready connections */
-    uint64_t waited_for;     /* the bits of all that wait, and perhaps of some that left */
-    size_t waiters;          /* on both lists */
-    bool ended;              /* nobody may wait any more */
+    GUARDED struct waiters waiting;
+    GUARDED struct waiters released; /* to be put into the queue of ready connections */
+    GUARDED uint64_t waited_for;     /* the bits of all that wait, and perhaps of some that left */
+    GUARDED size_t waiters;          /* on both lists */
+    GUARDED bool ended;              /* nobody may wait any more */
 };
 
-struct events *events_new(size_t max_bytes, const struct journal_bounds *bounds,
-                          struct ready *ready)
+UNSHARED struct events *events_new(size_t max_bytes, const struct journal_bounds *bounds,
+                                   struct ready *ready)
 {
     struct events *events = calloc(1, sizeof(*events));
     if (!events)
@@ -61,12 +62,12 @@ struct events *events_new(size_t max_bytes, const struct journal_bounds *bounds,
     return events;
 }
 
-static struct event *event_at(const struct events *events, size_t place)
+static struct event *event_at(const struct events *events, size_t place) REQUIRES(events->lock)
 {
     return events->ring[(events->start + place) & (events->capacity - 1)];
 }
 
-static void drop_oldest(struct events *events)
+static void drop_oldest(struct events *events) REQUIRES(events->lock)
 {
     struct event *event = event_at(events, 0);
     events->floor = event->id;
@@ -76,7 +77,7 @@ static void drop_oldest(struct events *events)
     event_unref(event);
 }
 
-void events_free(struct events *events)
+UNSHARED void events_free(struct events *events)
 {
     if (!events)
         return;
@@ -88,7 +89,7 @@ void events_free(struct events *events)
 }
 
 /* Makes room for one more: a larger ring or, without memory for it, one without the oldest. */
-static void make_room(struct events *events)
+static void make_room(struct events *events) REQUIRES(events->lock)
 {
     if (events->count < events->capacity)
         return;
@@ -105,7 +106,7 @@ static void make_room(struct events *events)
     events->capacity *= 2;
 }
 
-static void keep(struct events *events, struct event *event)
+static void keep(struct events *events, struct event *event) REQUIRES(events->lock)
 {
     make_room(events);
     events->ring[(events->start + events->count++) & (events->capacity - 1)] = event_ref(event);
@@ -115,8 +116,8 @@ static void keep(struct events *events, struct event *event)
     events->last = events->top = event->id;
 }
 
-/* Moves those who wait for any of these types to the released. The lock is held. */
-static void release(struct events *events, uint64_t mask)
+/* Moves those who wait for any of these types to the released. */
+static void release(struct events *events, uint64_t mask) REQUIRES(events->lock)
 {
     struct connection *waiter, *next;
     if (!(mask & events->waited_for))
@@ -133,8 +134,9 @@ static void release(struct events *events, uint64_t mask)
     }
 }
 
-/* Takes up to WAKE_SLICE of the released off their list. Returns how many. The lock is held. */
+/* Takes up to WAKE_SLICE of the released off their list. Returns how many. */
 static size_t take_released(struct events *events, struct connection *slice[WAKE_SLICE])
+    REQUIRES(events->lock)
 {
     size_t count = 0;
     while (count < WAKE_SLICE && !LIST_EMPTY(&events->released)) {
@@ -176,9 +178,9 @@ void events_publish(struct events *events, struct event *const *published, size_
         wake_released(events);
 }
 
-/* Compares the query's cursor with what is kept of the classes wanted. The lock is held. */
+/* Compares the query's cursor with what is kept of the classes wanted. */
 static void look(const struct events *events, struct event_query *query,
-                 struct events_window *window)
+                 struct events_window *window) REQUIRES(events->lock)
 {
     const struct journal_bounds *bounds = &events->bounds;
     *window = (struct events_window){.until = events->floor, .version = events->version};
@@ -198,7 +200,7 @@ static void look(const struct events *events, struct event_query *query,
 }
 
 /* The place in the ring of the oldest event above the id. */
-static size_t place_after(const struct events *events, uint64_t id)
+static size_t place_after(const struct events *events, uint64_t id) REQUIRES(events->lock)
 {
     size_t low = 0, high = events->count;
     while (low < high) {
@@ -212,7 +214,7 @@ static size_t place_after(const struct events *events, uint64_t id)
 }
 
 static enum events_reading read_ring(const struct events *events, const struct event_query *query,
-                                     struct event_page *page)
+                                     struct event_page *page) REQUIRES(events->lock)
 {
     size_t passed_over = 0;
     for (size_t i = place_after(events, query->after); i < events->count; i++) {

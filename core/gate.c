@@ -5,6 +5,7 @@
 #include "core/clock.h"
 #include "core/events.h"
 #include "core/exchange.h"
+#include "core/lock.h"
 #include "core/log.h"
 #include "core/ready.h"
 #include "core/registry.h"
@@ -67,9 +68,9 @@ struct gate {
     struct exchange *sweepers; /* that of the thread that stops */
     atomic_bool watching;      /* the keeper looks at the workers every WATCH_MS */
     atomic_bool keeper_ends;
-    pthread_mutex_t lock; /* guards running */
-    pthread_cond_t ended; /* with the lock: a thread has ended */
-    size_t running;       /* threads that have not ended */
+    mutex lock;             /* guards running */
+    pthread_cond_t ended;   /* with the lock: a thread has ended */
+    GUARDED size_t running; /* threads that have not ended */
 };
 
 static void wake_keeper(struct gate *gate)

@@ -6,8 +6,10 @@
 #ifndef LOOKOUT_HEAD_H
 #define LOOKOUT_HEAD_H
 
-#include "core/request.h"
+#include "core/rules.h"
 #include "core/view.h"
+#include <stdbool.h>
+#include <stddef.h>
 
 /* Reasons that the body can give as well. */
 #define HEAD_FIELD_MALFORMED                                                                     \

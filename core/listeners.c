@@ -51,7 +51,7 @@ static int split_address(const char *address, char host[HOST_SIZE], const char *
     memcpy(host, address, length);
     host[length] = '\0';
     if (length == 0)
-        strcpy(host, "127.0.0.1");
+        snprintf(host, HOST_SIZE, "127.0.0.1");
     return 0;
 }
 
@@ -104,7 +104,7 @@ static int listen_on(const struct addrinfo *info, const struct options *options)
 /* Writes the URL of a listening socket, with the port that it was given. */
 static int name_listener(struct listener *listener)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t length = sizeof(address);
     char host[HOST_SIZE], port[16];
     if (getsockname(listener->fd, (struct sockaddr *)&address, &length) < 0 ||

@@ -2,6 +2,7 @@
 #include "core/log.h"
 
 #include "core/clock.h"
+#include "core/lock.h"
 #include "core/text.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -38,10 +39,10 @@ static const struct {
 
 /* A process has one stderr, so this is the process's, too: no caller has another one to pass. */
 static struct {
-    enum log_level level;  /* set before threads start */
-    pthread_mutex_t lock;  /* a leaf; held while a line is written, and guards what follows */
-    unsigned long dropped; /* lines not taken whole, and not yet told of */
-    bool torn;             /* the last one was taken in part: it wants an end of line */
+    enum log_level level; /* set before threads start */
+    mutex lock;           /* a leaf; held while a line is written, and guards what follows */
+    GUARDED unsigned long dropped; /* lines not taken whole, and not yet told of */
+    GUARDED bool torn;             /* the last one was taken in part: it wants an end of line */
 } state = {.level = LOG_LEVEL_WARNING, .lock = PTHREAD_MUTEX_INITIALIZER};
 
 void log_set_level(enum log_level level)
@@ -128,8 +129,8 @@ static int open_stderr(void)
     return open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
-/* Writes a line if that takes no waiting. Holds the lock. True when it was taken whole. */
-static bool write_line(const struct text *line)
+/* Writes a line if that takes no waiting. True when it was taken whole. */
+static bool write_line(const struct text *line) REQUIRES(state.lock)
 {
     int own = open_stderr();
     struct pollfd room = {.fd = own >= 0 ? own : STDERR_FILENO, .events = POLLOUT};
@@ -145,8 +146,8 @@ static bool write_line(const struct text *line)
     return whole;
 }
 
-/* Tells of the lines that were dropped. Holds the lock. */
-static void tell_dropped(void)
+/* Tells of the lines that were dropped. */
+static void tell_dropped(void) REQUIRES(state.lock)
 {
     char message[96], room[LINE_ROOM];
     struct text line;

@@ -6,6 +6,7 @@
 #include "core/xml.h"
 #include <argp.h>
 #include <ctype.h>
+#include <errno.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -127,8 +128,7 @@ static const struct row {
 /* Shown before the options and, from \v on, after them. */
 static const char doc[] = "Answers XML-RPC calls at http://" DEFAULT_LISTEN LOOKOUT_PATH
                           ", and shows on this terminal who is connected and what is printed.\v"
-                          "Try it from another terminal:\n"
-                          "  ./client localhost print hello i/42";
+                          "Try it from another terminal:";
 
 /* What argp knows an option by: its letter, or a number above those of all letters. */
 static int key_of(const struct row *row)
@@ -221,6 +221,7 @@ static int add_item(struct options_list *list, const char *item)
     const char **items = reallocarray(list->items, list->count + 1, sizeof(items[0]));
     if (items == NULL)
         fatal("no memory for the command line");
+    /* cppcheck-suppress nullPointerRedundantCheck; fatal does not return */
     items[list->count] = item;
     list->items = items;
     list->count++;
@@ -296,13 +297,27 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
     return 0;
 }
 
-/* Adds the default to an option's help. argp frees what is returned when it is not `text`. */
-static char *add_default(int key, const char *text, void *input)
+/* The client beside this server: where it was built, or under the names of "make install". */
+static const char *client_name(void)
+{
+    bool installed = strcmp(program_invocation_short_name, LOOKOUT_NAME "d") == 0;
+
+    return installed ? LOOKOUT_NAME : "./client";
+}
+
+/*
+ * Adds the default to an option's help, and to the end how to call what is started. argp frees what
+ * is returned when it is not `text`.
+ */
+static char *complete_help(int key, const char *text, void *input)
 {
     const struct row *row = row_of(key);
     char *whole = NULL;
 
     (void)input;
+    if (key == ARGP_KEY_HELP_POST_DOC &&
+        asprintf(&whole, "%s\n  %s localhost print hello i/42", text, client_name()) >= 0)
+        return whole;
     if (row != NULL && row->initial != NULL &&
         asprintf(&whole, "%s (default: %s)", text, row->initial) >= 0)
         return whole;
@@ -336,7 +351,7 @@ static long default_threads(void)
 void options_parse(struct options *options, int argc, char **argv)
 {
     struct argp_option described[ROW_COUNT + 1];
-    struct argp argp = {described, parse_option, .doc = doc, .help_filter = add_default};
+    struct argp argp = {described, parse_option, .doc = doc, .help_filter = complete_help};
 
     describe_rows(described);
     *options = (struct options){.threads = default_threads()};

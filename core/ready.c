@@ -1,17 +1,17 @@
 /* Queues through the connections themselves, and the descriptor that tells of it. */
 #include "core/ready.h"
+#include "core/lock.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 struct ready {
     int descriptor;
-    pthread_mutex_t lock; /* guards all below, and `ready` and `is_ready` of every connection */
-    STAILQ_HEAD(ready_queue, connection) queues[READY_QUEUES];
-    enum ready_for next; /* which of them is served next, if there is anybody in it */
-    bool told;           /* an edge is on its way to a worker, who will take what is in the queue */
+    mutex lock; /* guards all below, and `ready` and `is_ready` of every connection */
+    GUARDED STAILQ_HEAD(ready_queue, connection) queues[READY_QUEUES];
+    GUARDED enum ready_for next; /* which of them is served next, if there is anybody in it */
+    GUARDED bool told; /* an edge is on its way to a worker, who will take what is in the queue */
 };
 
 struct ready *ready_new(void)
@@ -50,9 +50,8 @@ static void tell(struct ready *ready)
     eventfd_write(ready->descriptor, 1);
 }
 
-/* Whether an edge must be given, as somebody is in a queue and none is on its way. The lock is
- * held. */
-static bool must_tell(struct ready *ready)
+/* Whether an edge must be given, as somebody is in a queue and none is on its way. */
+static bool must_tell(struct ready *ready) REQUIRES(ready->lock)
 {
     bool is_empty =
         STAILQ_EMPTY(&ready->queues[READY_TO_CALL]) && STAILQ_EMPTY(&ready->queues[READY_TO_SEND]);

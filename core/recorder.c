@@ -2,6 +2,7 @@
 #include "core/recorder.h"
 #include "core/batch.h"
 #include "core/clock.h"
+#include "core/lock.h"
 #include "core/log.h"
 #include "core/losses.h"
 
@@ -45,24 +46,24 @@ struct recorder {
     bool told_at_last;  /* stopping, it has tried once more to tell of losses */
     int64_t next_reopen_ms, next_prune_ms;
 
-    pthread_mutex_t lock; /* a leaf; guards all below, and what connections.h says */
-    struct batch queue;
-    size_t committing;       /* events of the batch: until they are settled they are pending, too */
-    size_t committing_bytes; /* of the batch, until it is cleared */
-    uint64_t next_id;
-    struct losses losses; /* which no committed gap event has told */
-    struct text problem;  /* why the latest failure was one */
-    int64_t retry_ms;     /* not before is a gap event tried */
-    bool asleep;          /* the thread is, and must be woken */
-    bool is_urgent;       /* somebody waits for what is in the queue, or it fills */
-    int64_t linger_ms;    /* until when it need not be taken unless it is urgent */
-    bool stopping, ended;
+    mutex lock; /* a leaf; guards all below, and what connections.h says */
+    GUARDED struct batch queue;
+    GUARDED size_t
+        committing; /* events of the batch: until they are settled they are pending, too */
+    GUARDED size_t committing_bytes; /* of the batch, until it is cleared */
+    GUARDED uint64_t next_id;
+    GUARDED struct losses losses; /* which no committed gap event has told */
+    GUARDED struct text problem;  /* why the latest failure was one */
+    GUARDED int64_t retry_ms;     /* not before is a gap event tried */
+    GUARDED bool asleep;          /* the thread is, and must be woken */
+    GUARDED bool is_urgent;       /* somebody waits for what is in the queue, or it fills */
+    GUARDED int64_t linger_ms;    /* until when it need not be taken unless it is urgent */
+    GUARDED bool stopping, ended;
     pthread_cond_t work;
     pthread_cond_t done;
 };
 
-/* The lock is held. */
-static void count_loss(struct recorder *recorder, enum duty duty)
+static void count_loss(struct recorder *recorder, enum duty duty) REQUIRES(recorder->lock)
 {
     struct losses *losses = &recorder->losses;
     if (duty == DUTY_GAP)
@@ -86,15 +87,16 @@ static void set_problem(struct recorder *recorder, const char *problem)
     text_add(&recorder->problem, problem);
 }
 
-/* Why the latest failure was one, in words in any case. The lock is held. */
-static const char *problem_of(const struct recorder *recorder)
+/* Why the latest failure was one, in words in any case. */
+static const char *problem_of(const struct recorder *recorder) REQUIRES(recorder->lock)
 {
     bool is_known = recorder->problem.length > 0 && !recorder->problem.failed;
     return is_known ? recorder->problem.bytes : NO_MEMORY;
 }
 
-/* Why the queue takes no more; NULL when it does. The lock is held. */
+/* Why the queue takes no more; NULL when it does. */
 static const char *queue_problem(struct recorder *recorder, const struct entry *entry)
+    REQUIRES(recorder->lock)
 {
     const struct batch *queue = &recorder->queue;
     size_t share = entry->duty == DUTY_NOTE ? 2 : 1;
@@ -109,8 +111,8 @@ static const char *queue_problem(struct recorder *recorder, const struct entry *
     return NULL;
 }
 
-/* Whether the thread has to look at the queue, to which this has been added. The lock is held. */
-static bool must_look(struct recorder *recorder, enum duty duty)
+/* Whether the thread has to look at the queue, to which this has been added. */
+static bool must_look(struct recorder *recorder, enum duty duty) REQUIRES(recorder->lock)
 {
     bool is_first = recorder->queue.count == 1;
     if (is_first)
@@ -214,8 +216,8 @@ static void add_gap(struct recorder *recorder, uint64_t id, const struct text *p
     batch_add(&recorder->batch, (struct entry){.event = event, .duty = DUTY_GAP});
 }
 
-/* When the thread has something to do although no event comes. The lock is held. */
-static int64_t due_ms(const struct recorder *recorder)
+/* When the thread has something to do although no event comes. */
+static int64_t due_ms(const struct recorder *recorder) REQUIRES(recorder->lock)
 {
     int64_t due = recorder->next_prune_ms;
     if (losses_any(&recorder->losses) && recorder->retry_ms < due)
@@ -225,8 +227,8 @@ static int64_t due_ms(const struct recorder *recorder)
     return due;
 }
 
-/* Waits for events, or until something is due. The lock is held. */
-static void await_work(struct recorder *recorder)
+/* Waits for events, or until something is due. */
+static void await_work(struct recorder *recorder) REQUIRES(recorder->lock)
 {
     int waited = 0;
     while (!recorder->is_urgent && !recorder->stopping && waited == 0) {
@@ -238,8 +240,8 @@ static void await_work(struct recorder *recorder)
     recorder->is_urgent = false;
 }
 
-/* Whether it is time to tell of losses; then the next time is set. The lock is held. */
-static bool must_tell(struct recorder *recorder)
+/* Whether it is time to tell of losses; then the next time is set. */
+static bool must_tell(struct recorder *recorder) REQUIRES(recorder->lock)
 {
     int64_t now_ms = clock_monotonic_ms();
     bool may_tell = recorder->stopping ? !recorder->told_at_last : now_ms >= recorder->retry_ms;
@@ -432,7 +434,7 @@ static void *run(void *argument)
     return NULL;
 }
 
-struct recorder *recorder_new(const struct recorder_parts *parts)
+UNSHARED struct recorder *recorder_new(const struct recorder_parts *parts)
 {
     struct recorder *recorder = calloc(1, sizeof(*recorder));
     if (!recorder)

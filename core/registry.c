@@ -45,14 +45,17 @@ struct registry {
 };
 
 /* Bounds of the section that METHOD_GROUP fills; weak, as a program without methods has none. */
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the linker's names */
 extern const struct method_group *const __start_method_groups[] __attribute__((weak));
 extern const struct method_group *const __stop_method_groups[] __attribute__((weak));
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
 /* Puts the wanted methods into `out`, unless it is NULL. Returns how many there are. */
 static size_t gather(const struct options *options, const struct method **out)
 {
     size_t count = 0;
     for (const struct method_group *const *group = __start_method_groups;
+         /* cppcheck-suppress comparePointers; one array to the linker, which makes both ends */
          group < __stop_method_groups; group++) {
         if ((*group)->wanted && !(*group)->wanted(options))
             continue;

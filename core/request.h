@@ -9,6 +9,7 @@
 #ifndef LOOKOUT_REQUEST_H
 #define LOOKOUT_REQUEST_H
 
+#include "core/rules.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,14 +18,6 @@ enum request_state {
     REQUEST_INCOMPLETE, /* so far so good: come back with more bytes */
     REQUEST_COMPLETE,   /* one whole request: body, keep_alive and end are set */
     REQUEST_REFUSED, /* answer `status` with `reason`, then close: what follows is not a request */
-};
-
-/* What is accepted; belongs to the caller, read only. */
-struct request_rules {
-    size_t max_head;                  /* bytes, request line to empty line: more is 431 */
-    size_t max_body;                  /* bytes, after de-chunking: more is 413 */
-    const char *const *allowed_hosts; /* names, besides IP addresses and localhost, for Host */
-    size_t allowed_host_count;
 };
 
 struct request {

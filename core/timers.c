@@ -1,13 +1,13 @@
 /* A binary heap of the times at which connections' deadlines are to be looked at. */
 #include "core/timers.h"
+#include "core/lock.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
 struct timers {
-    pthread_mutex_t lock; /* guards all below, and timer_place of every connection */
-    size_t count;
-    struct connection *heap[]; /* by armed_ms, earliest first */
+    mutex lock; /* guards all below, and timer_place of every connection */
+    GUARDED size_t count;
+    GUARDED struct connection *heap[]; /* by armed_ms, earliest first */
 };
 
 struct timers *timers_new(size_t capacity)
@@ -33,12 +33,13 @@ static int64_t armed(const struct connection *connection)
 }
 
 static void put(struct timers *timers, size_t place, struct connection *connection)
+    REQUIRES(timers->lock)
 {
     timers->heap[place] = connection;
     connection->timer_place = place;
 }
 
-static void sift_up(struct timers *timers, size_t place)
+static void sift_up(struct timers *timers, size_t place) REQUIRES(timers->lock)
 {
     struct connection *connection = timers->heap[place];
     while (place > 0) {
@@ -51,7 +52,7 @@ static void sift_up(struct timers *timers, size_t place)
     put(timers, place, connection);
 }
 
-static void sift_down(struct timers *timers, size_t place)
+static void sift_down(struct timers *timers, size_t place) REQUIRES(timers->lock)
 {
     struct connection *connection = timers->heap[place];
     for (;;) {
@@ -69,7 +70,7 @@ static void sift_down(struct timers *timers, size_t place)
     put(timers, place, connection);
 }
 
-static void take_first(struct timers *timers)
+static void take_first(struct timers *timers) REQUIRES(timers->lock)
 {
     struct connection *last = timers->heap[--timers->count];
     if (timers->count > 0) {
@@ -78,8 +79,9 @@ static void take_first(struct timers *timers)
     }
 }
 
-/* Sets the time of a connection in the heap, adding it if it is not there. The lock is held. */
+/* Sets the time of a connection in the heap, adding it if it is not there. */
 static void arm(struct timers *timers, struct connection *connection, int64_t when_ms)
+    REQUIRES(timers->lock)
 {
     bool absent = armed(connection) == NO_DEADLINE;
     atomic_store(&connection->armed_ms, when_ms);

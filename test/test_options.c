@@ -3,6 +3,7 @@
 
 #include "core/log.h"
 #include "core/xml.h"
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -483,6 +484,19 @@ static void usage_names_each_option(void **state)
         assert_non_null(strstr(outcome.out, numbers[i].option));
 }
 
+static void an_installed_server_names_the_installed_client(void **state)
+{
+    (void)state;
+    struct outcome outcome;
+    char *own_name = program_invocation_short_name;
+
+    program_invocation_short_name = "lookoutd";
+    RUN(&outcome, "--help");
+    program_invocation_short_name = own_name;
+    assert_non_null(strstr(outcome.out, "\n  lookout localhost print hello i/42\n"));
+    assert_null(strstr(outcome.out, "./client"));
+}
+
 static void version_tells_its_own_and_its_libraries(void **state)
 {
     (void)state;
@@ -524,6 +538,7 @@ int main(void)
         cmocka_unit_test(a_missing_value_is_refused),
         cmocka_unit_test(arguments_that_are_no_options_are_refused),
         cmocka_unit_test(each_letter_of_help_shows_the_same),
+        cmocka_unit_test(an_installed_server_names_the_installed_client),
         cmocka_unit_test(help_tells_each_default),
         cmocka_unit_test(help_tells_defaults_whatever_was_given),
         cmocka_unit_test(usage_names_each_option),

@@ -10,7 +10,7 @@ import time
 
 from behaviours import HALF_CLOSED, LARGE, LARGE_TYPE, LEAVING, SLOW as SLOW_KINDS
 from crowding import Crowd, Footprint, footprint, footprint_alone
-from lookout import SLOW, Server, wait_until
+from lookout import Server, wait_until
 
 # Small, so that what is bounded is at its bound when the server is warm; and the disk is not what
 # is waited for.

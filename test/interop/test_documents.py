@@ -4,9 +4,10 @@ import re
 import sys
 import unittest
 
-from lookout import ROOT, SERVER, run
+from lookout import RELEASE, ROOT, SERVER, run
 
 SERVED = os.path.join(os.path.dirname(SERVER), "..", "server")  # without the tests' own methods
+CALLING = os.path.join(os.path.dirname(SERVER), "..", "client")
 
 
 class Documents(unittest.TestCase):
@@ -14,7 +15,34 @@ class Documents(unittest.TestCase):
         made = run(sys.executable, os.path.join(ROOT, "doc", "make-api"), SERVED)
         self.assertEqual((made.returncode, made.stderr), (0, ""))
         with open(os.path.join(ROOT, "doc", "API.md"), encoding="utf-8") as file:
-            self.assertEqual(file.read(), made.stdout, "stale: make api")
+            self.assertEqual(file.read(), made.stdout, "stale: make docs")
+
+    @unittest.skipUnless(RELEASE, "options are the same in every build")
+    def test_the_manual_pages_are_what_the_programs_say(self):
+        for name, program in (("server", SERVED), ("client", CALLING)):
+            page = os.path.join(ROOT, "doc", f"{name}.1")
+            made = run(sys.executable, os.path.join(ROOT, "doc", "make-man"), program, page + ".in")
+            self.assertEqual((made.returncode, made.stderr), (0, ""))
+            with open(page, encoding="utf-8") as file:
+                self.assertEqual(file.read(), made.stdout, "stale: make docs")
+
+    def test_the_manual_pages_are_sound(self):
+        """Two implementations of man have nothing to say about them."""
+        pages = [os.path.join(ROOT, "doc", f"{name}.1") for name in ("server", "client")]
+        for checker in (["mandoc", "-T", "lint"], ["groff", "-man", "-ww", "-z"]):
+            done = run(*checker, *pages)
+            self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""), checker[0])
+
+    def test_the_manual_pages_have_every_option_and_command(self):
+        for name, program in (("server", SERVED), ("client", CALLING)):
+            told = run(program, "--help").stdout
+            words = set(re.findall(r"^ +(?:-\S, )*(--[a-z-]+)", told, re.MULTILINE))
+            commands = told.partition("Commands:\n")[2].partition("\n\n")[0]
+            words |= set(re.findall(r"^  (\w+)", commands, re.MULTILINE))
+            self.assertGreater(len(words), 15)
+            shown = run("man", "-l", os.path.join(ROOT, "doc", f"{name}.1")).stdout
+            listed = re.findall(r"^       (?:-\S, )*([\w-]+)", shown, re.MULTILINE)
+            self.assertEqual(words - set(listed), set(), name)
 
     def test_the_limits_are_those_of_the_options(self):
         """SECURITY.md has each option that is a limit, with its default."""

@@ -7,7 +7,7 @@ import time
 import unittest
 import xmlrpc.client
 
-from lookout import (CLIENT, Lines, PATIENCE, SLOW, Server, environment, read_events, run,
+from lookout import (CLIENT, Lines, PATIENCE, Server, environment, read_events, run,
                      stub_of, wait_for_waiters, wait_until)
 
 DONE, FAULT, USAGE, UNREACHABLE = range(4)
