@@ -100,19 +100,28 @@ static int append(struct fixture *fixture, size_t count)
     return result;
 }
 
+/* Reads what passes the filter, up to the id `last`; free the page. */
+static void read_page(struct journal_reader *reader, const struct event_filter *filter,
+                      uint64_t last, struct event_page *page)
+{
+    struct event_query query = {.limit = ROOM, .max_bytes = SIZE_MAX, .filter = *filter};
+    struct text problem;
+    text_init(&problem);
+    event_page_init(page);
+    assert_int_equal(journal_read(reader, &query, last, page, &problem), 0);
+    text_free(&problem);
+}
+
 /* Reads all that the journal has; which ids, into `found`. */
 static void read_all(const struct journal *journal, bool found[ROOM])
 {
-    struct event_query query = {.limit = ROOM, .max_bytes = SIZE_MAX};
+    struct event_filter filter;
     struct event_page page;
-    struct text problem;
-    text_init(&problem);
-    event_page_init(&page);
-    event_filter_init(&query.filter);
-    query.filter.mask = UINT64_MAX; /* those who came, too */
+    event_filter_init(&filter);
+    filter.mask = UINT64_MAX; /* those who came, too */
     struct journal_reader *reader = journal_reader_open(journal);
     assert_non_null(reader);
-    assert_int_equal(journal_read(reader, &query, ROOM, &page, &problem), 0);
+    read_page(reader, &filter, ROOM, &page);
     memset(found, 0, ROOM * sizeof(found[0]));
     for (size_t i = 0; i < page.count; i++) {
         assert_false(found[page.events[i]->id]);
@@ -121,7 +130,6 @@ static void read_all(const struct journal *journal, bool found[ROOM])
     }
     event_page_free(&page);
     journal_reader_close(reader);
-    text_free(&problem);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

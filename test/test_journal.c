@@ -80,15 +80,12 @@ static void a_page_tells_how_far_its_classes_were_pruned(void **state)
     assert_int_equal(append(fixture, 9), 0); /* of which 3, 6 and 9 are visits */
     struct journal_reader *reader = journal_reader_open(fixture->journal);
     for (int visits = 0; visits < 2; visits++) {
-        struct event_query query = {.limit = ROOM, .max_bytes = SIZE_MAX};
+        struct event_filter filter;
         struct event_page page;
-        struct text problem;
-        text_init(&problem);
-        event_page_init(&page);
-        event_filter_init(&query.filter);
+        event_filter_init(&filter);
         if (visits)
-            event_filter_add(&query.filter, "connect");
-        assert_int_equal(journal_read(reader, &query, 9, &page, &problem), 0);
+            event_filter_add(&filter, "connect");
+        read_page(reader, &filter, 9, &page);
         assert_int_equal(page.count, 2);
         assert_int_equal(page.pruned, visits ? 3 : 5);
         event_page_free(&page);
