@@ -39,7 +39,7 @@ CLIENT_LIBS = -lexpat $(filter-out -lcurl,$(shell xmlrpc-c-config client --libs)
 CORE := $(wildcard core/*.c)
 METHODS := $(wildcard methods/*.c)
 TEST_METHODS := $(wildcard test/methods/*.c examples/methods/*.c)
-TEST_DISK := test/vfs.c
+TEST_DISK := test/vfs.c test/disk.c
 # What our own code allocates with: test/allocator.c stands before it.
 ALLOCATING := malloc calloc realloc reallocarray aligned_alloc strdup strndup realpath \
 	asprintf vasprintf __asprintf_chk __vasprintf_chk

@@ -52,41 +52,41 @@ static void every_form_gives_host_port_and_url(void **state)
     }
 }
 
+static const struct {
+    const char *server, *named;
+} mistakes[] = {
+    {"", "no host"},
+    {":80", "no host"},
+    {"http://", "no host"},
+    {"[]", "no host"},
+    {"https://localhost", "only http"},
+    {"ftp://localhost", "only http"},
+    {"localhost:", "from 1 to 65535"},
+    {"localhost:0", "from 1 to 65535"},
+    {"localhost:65536", "from 1 to 65535"},
+    {"localhost:18446744073709551696", "from 1 to 65535"}, /* 2^64 + 80 */
+    {"localhost:-1", "from 1 to 65535"},
+    {"localhost:80x", "from 1 to 65535"},
+    {"localhost: 80", "from 1 to 65535"},
+    {"[::1", "']' is missing"},
+    {"[::1]80", "may follow"},
+    {"[localhost]:80", "not an IPv6 address"},
+    {"[1111:2222:3333:4444:5555:6666:255.255.255.2555]", "not an IPv6 address"},
+    {"[::1%]", "not an IPv6 address"},
+    {"[127.0.0.1]", "not an IPv6 address"},
+    {"1:2:3", "[ADDRESS]:PORT"},
+    {"user@localhost", "not the name"},
+    {"local host", "not the name"},
+    {"h\xc3\xb6st", "not the name"},
+    {"localhost\n", "not the name"},
+    {"localhost/a b", "not the path"},
+    {"localhost/a#b", "not the path"},
+    {"localhost/\r\nX-Evil: 1", "not the path"},
+};
+
 static void a_mistake_is_refused_and_named(void **state)
 {
     (void)state;
-    static const struct {
-        const char *server, *named;
-    } mistakes[] = {
-        {"", "no host"},
-        {":80", "no host"},
-        {"http://", "no host"},
-        {"[]", "no host"},
-        {"https://localhost", "only http"},
-        {"ftp://localhost", "only http"},
-        {"localhost:", "from 1 to 65535"},
-        {"localhost:0", "from 1 to 65535"},
-        {"localhost:65536", "from 1 to 65535"},
-        {"localhost:18446744073709551696", "from 1 to 65535"}, /* 2^64 + 80 */
-        {"localhost:-1", "from 1 to 65535"},
-        {"localhost:80x", "from 1 to 65535"},
-        {"localhost: 80", "from 1 to 65535"},
-        {"[::1", "']' is missing"},
-        {"[::1]80", "may follow"},
-        {"[localhost]:80", "not an IPv6 address"},
-        {"[1111:2222:3333:4444:5555:6666:255.255.255.2555]", "not an IPv6 address"},
-        {"[::1%]", "not an IPv6 address"},
-        {"[127.0.0.1]", "not an IPv6 address"},
-        {"1:2:3", "[ADDRESS]:PORT"},
-        {"user@localhost", "not the name"},
-        {"local host", "not the name"},
-        {"h\xc3\xb6st", "not the name"},
-        {"localhost\n", "not the name"},
-        {"localhost/a b", "not the path"},
-        {"localhost/a#b", "not the path"},
-        {"localhost/\r\nX-Evil: 1", "not the path"},
-    };
-
     for (size_t i = 0; i < LENGTH(mistakes); i++) {
         struct address address;
         struct text complaint = {0};

@@ -1,76 +1,23 @@
-/* Tests of core/display: nothing is lost in silence, and nobody waits for a terminal. */
+/* Tests of core/display: lines are shown whole and in order, and none is lost in silence. */
 #include "core/display.h"
 
-#include "core/text.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
-#include <pty.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdbool.h>
-#include <stdint.h>
+#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#define ENOUGH_MS      10000 /* patience of tests whose reader reads */
-#define WATCHDOG_S     120   /* a test that hangs fails by SIGALRM */
+#include "test/pipe.h"
+
 #define SENDERS        8
 #define LINES_A_SENDER 2000 /* 8 × 2,000 lines of up to 60 bytes fit in the queue */
-
-/* A display on a pipe; the test holds the end that is read. */
-struct terminal {
-    struct display *display;
-    int fd; /* where the display writes */
-    int reader;
-    struct text seen; /* what was read so far */
-};
-
-static int open_terminal(void **state)
-{
-    static struct terminal terminal; /* one test at a time has it */
-    int ends[2];
-
-    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-    terminal.reader = ends[0];
-    terminal.fd = ends[1];
-    terminal.display = display_new(terminal.fd);
-    assert_non_null(terminal.display);
-    text_init(&terminal.seen);
-    *state = &terminal;
-    return 0;
-}
-
-/* Frees what a test leaves, which is all but `seen` closed. */
-static int free_seen(void **state)
-{
-    struct terminal *terminal = *state;
-
-    text_free(&terminal->seen);
-    return 0;
-}
-
-#define TEST(function) cmocka_unit_test_setup_teardown(function, open_terminal, free_seen)
-
-/* Reads once, waiting for it. False at the end. */
-static bool read_more(struct terminal *terminal)
-{
-    char bytes[65536];
-    ssize_t length = read(terminal->reader, bytes, sizeof(bytes));
-
-    if (length > 0)
-        text_append(&terminal->seen, bytes, (size_t)length);
-    return length > 0;
-}
 
 static void read_until(struct terminal *terminal, const char *wanted)
 {
@@ -81,13 +28,6 @@ static void read_until(struct terminal *terminal, const char *wanted)
         from = terminal->seen.length > overlap ? terminal->seen.length - overlap : 0;
         assert_true(read_more(terminal));
     }
-}
-
-static void *read_to_end(void *argument)
-{
-    while (read_more(argument))
-        continue;
-    return NULL;
 }
 
 /* Frees the display while a thread reads, so that `seen` has all that was shown. */
@@ -101,19 +41,6 @@ static void finish(struct terminal *terminal)
     pthread_join(reader, NULL);
     close(terminal->reader);
     assert_false(terminal->seen.failed);
-}
-
-static void show(struct display *display, const char *lines)
-{
-    display_lines(display, lines, strlen(lines));
-}
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* --- what is shown --- */
@@ -387,108 +314,6 @@ static void only_lines_larger_than_the_queue_are_counted_when_it_is_empty(void *
     assert_memory_equal(terminal->seen.bytes + strlen(notices), lines + 1, DISPLAY_QUEUE_SIZE);
 }
 
-/* --- freeing --- */
-
-/* Queues more than a pipe or a terminal holds, in lines of 77 bytes, which divide no page. */
-static void queue_much(struct display *display)
-{
-    char line[78];
-
-    snprintf(line, sizeof(line), "%076d", 0);
-    line[76] = '\n';
-    for (int i = 0; i < 5000; i++)
-        display_lines(display, line, 77);
-}
-
-static void await_room_gone(int fd)
-{
-    struct pollfd room = {.fd = fd, .events = POLLOUT};
-
-    while (poll(&room, 1, 0) > 0)
-        sched_yield();
-}
-
-static void assert_freed_within(struct display *display, int patience_ms)
-{
-    int64_t start = now_ms();
-
-    display_free(display, patience_ms);
-    assert_in_range(now_ms() - start, patience_ms, patience_ms + 2000); /* a loaded machine's */
-}
-
-static void give_up(struct terminal *terminal, int patience_ms)
-{
-    int held;
-
-    queue_much(terminal->display);
-    await_room_gone(terminal->fd);
-    assert_freed_within(terminal->display, patience_ms);
-
-    assert_int_equal(ioctl(terminal->reader, FIONREAD, &held), 0);
-    close(terminal->fd);
-    read_to_end(terminal); /* ends when the writer, left behind, has closed its descriptor */
-    assert_int_equal(terminal->seen.length, held);
-    close(terminal->reader);
-}
-
-static void free_gives_up_on_a_pipe_that_nobody_reads(void **state)
-{
-    give_up(*state, 100);
-}
-
-static void free_without_patience_gives_up_at_once(void **state)
-{
-    give_up(*state, 0);
-}
-
-static void free_gives_up_on_a_terminal_that_took_half_a_line(void **state)
-{
-    (void)state;
-    int master, slave;
-    char bytes[4096];
-
-    assert_int_equal(openpty(&master, &slave, NULL, NULL, NULL), 0);
-    struct display *display = display_new(slave);
-    assert_non_null(display);
-    queue_much(display);
-    assert_freed_within(display, 100);
-
-    close(slave);
-    while (read(master, bytes, sizeof(bytes)) > 0) /* EIO when the writer, too, has closed it */
-        continue;
-    assert_int_equal(errno, EIO);
-    close(master);
-}
-
-static void free_with_nothing_queued_returns_at_once(void **state)
-{
-    struct terminal *terminal = *state;
-    int64_t start = now_ms();
-
-    display_free(terminal->display, ENOUGH_MS);
-    assert_true(now_ms() - start < ENOUGH_MS / 2);
-    close(terminal->fd);
-    assert_false(read_more(terminal));
-    close(terminal->reader);
-}
-
-/* --- errors --- */
-
-/* A method that was abandoned can show a line while the program ends. */
-static void lines_after_the_finish_are_swallowed(void **state)
-{
-    struct terminal *terminal = *state;
-
-    show(terminal->display, "before\n");
-    display_finish(terminal->display, ENOUGH_MS);
-    show(terminal->display, "after\n");
-    display_free(terminal->display, ENOUGH_MS);
-    close(terminal->fd);
-    read_to_end(terminal);
-    close(terminal->reader);
-    assert_string_equal(terminal->seen.bytes, "before\n");
-}
-
 static void a_closed_reader_is_told_of_once_on_stderr(void **state)
 {
     struct terminal *terminal = *state;
@@ -539,11 +364,6 @@ int main(void)
         TEST(lines_missing_while_nobody_reads_are_counted_where_they_are_missing),
         TEST(no_line_of_many_threads_is_missing_from_the_count),
         TEST(only_lines_larger_than_the_queue_are_counted_when_it_is_empty),
-        TEST(free_gives_up_on_a_pipe_that_nobody_reads),
-        TEST(free_without_patience_gives_up_at_once),
-        cmocka_unit_test(free_gives_up_on_a_terminal_that_took_half_a_line),
-        TEST(free_with_nothing_queued_returns_at_once),
-        TEST(lines_after_the_finish_are_swallowed),
         TEST(a_closed_reader_is_told_of_once_on_stderr),
         cmocka_unit_test(a_descriptor_that_is_none_makes_no_display),
     };

@@ -310,38 +310,39 @@ static void nor_in_memory(void **state)
 
 /* --- errors in words --- */
 
+static const struct {
+    int code, system_error;
+    const char *words;
+} errors[] = {
+    {SQLITE_FULL, 0, "the disk is full"},
+    {SQLITE_IOERR, ENOSPC, "the disk is full"},
+    {SQLITE_IOERR, EDQUOT, "the disk is full"},
+    {SQLITE_CANTOPEN, ENOSPC, "the disk is full"},
+    {SQLITE_IOERR, EIO, "input/output error on the journal's file: Input/output error"},
+    {SQLITE_IOERR, 0, "input/output error on the journal's file"},
+    {SQLITE_IOERR_FSYNC, EIO, "input/output error on the journal's file: Input/output error"},
+    {SQLITE_CANTOPEN, EMFILE, "the journal's file cannot be opened: Too many open files"},
+    {SQLITE_CORRUPT, ENOSPC, "the journal's file is damaged"}, /* of an error before */
+    {SQLITE_NOTADB, 0, "the journal's file is damaged"},
+    {SQLITE_READONLY, 0, "the journal's file is read-only"},
+    {SQLITE_BUSY, 0, "another program holds the journal's file locked"},
+    {SQLITE_LOCKED, 0, "another program holds the journal's file locked"},
+    {SQLITE_NOMEM, 0, "memory ran out"},
+};
+
 static void an_error_is_told_in_words_for_a_user(void **state)
 {
     (void)state;
-    static const struct {
-        int code, system_error;
-        const char *words;
-    } cases[] = {
-        {SQLITE_FULL, 0, "the disk is full"},
-        {SQLITE_IOERR, ENOSPC, "the disk is full"},
-        {SQLITE_IOERR, EDQUOT, "the disk is full"},
-        {SQLITE_CANTOPEN, ENOSPC, "the disk is full"},
-        {SQLITE_IOERR, EIO, "input/output error on the journal's file: Input/output error"},
-        {SQLITE_IOERR, 0, "input/output error on the journal's file"},
-        {SQLITE_IOERR_FSYNC, EIO, "input/output error on the journal's file: Input/output error"},
-        {SQLITE_CANTOPEN, EMFILE, "the journal's file cannot be opened: Too many open files"},
-        {SQLITE_CORRUPT, ENOSPC, "the journal's file is damaged"}, /* of an error before */
-        {SQLITE_NOTADB, 0, "the journal's file is damaged"},
-        {SQLITE_READONLY, 0, "the journal's file is read-only"},
-        {SQLITE_BUSY, 0, "another program holds the journal's file locked"},
-        {SQLITE_LOCKED, 0, "another program holds the journal's file locked"},
-        {SQLITE_NOMEM, 0, "memory ran out"},
-    };
     sqlite3 *database;
     struct text problem;
     text_init(&problem);
     assert_int_equal(sqlite3_open_v2(":memory:", &database, SQLITE_OPEN_READWRITE, NULL), 0);
-    for (size_t i = 0; i < LENGTH(cases); i++) {
-        faults.code = cases[i].code;
-        faults.system_error = cases[i].system_error;
+    for (size_t i = 0; i < LENGTH(errors); i++) {
+        faults.code = errors[i].code;
+        faults.system_error = errors[i].system_error;
         text_clear(&problem);
         database_problem(database, &problem);
-        assert_string_equal(problem.bytes, cases[i].words);
+        assert_string_equal(problem.bytes, errors[i].words);
     }
     faults.code = SQLITE_OK;
     text_clear(&problem);

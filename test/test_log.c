@@ -1,15 +1,10 @@
-/* Tests of core/log: what a line looks like, and that nobody waits for stderr. */
+/* Tests of core/log: which lines are shown, and what a line looks like. */
 #include "core/log.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <pthread.h>
-#include <pty.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
-#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,96 +12,14 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#define LENGTH(array)  (sizeof(array) / sizeof(array)[0])
-#define TEST(function) cmocka_unit_test_teardown(function, capture_stop)
-#define PATIENCE_MS    5000
-#define WATCHDOG_S     60 /* a test that hangs fails by SIGALRM */
-#define LONGEST        4096
+#include "test/capture.h"
 
-/* stderr, from a capture_ function to the end of a test. */
-static struct {
-    bool active;
-    int saved;
-    int reader;
-    size_t length;
-    char text[1 << 18]; /* what was read, NUL-terminated */
-} capture;
-
-static void capture_start(int reader, int writer)
-{
-    capture.active = true;
-    capture.saved = dup(STDERR_FILENO);
-    capture.reader = reader;
-    assert_int_equal(dup2(writer, STDERR_FILENO), STDERR_FILENO);
-    close(writer);
-    log_set_level(LOG_LEVEL_WARNING);
-}
-
-static void capture_pipe(void)
-{
-    int ends[2];
-
-    assert_int_equal(pipe(ends), 0);
-    capture_start(ends[0], ends[1]);
-}
-
-static void capture_terminal(void)
-{
-    int master, slave;
-
-    assert_int_equal(openpty(&master, &slave, NULL, NULL, NULL), 0);
-    capture_start(master, slave);
-}
-
-/* Reads what stderr holds; waits for it (a terminal passes it on when it likes), not for ever. */
-static bool read_more(void)
-{
-    struct pollfd ready = {.fd = capture.reader, .events = POLLIN};
-    size_t room = sizeof(capture.text) - 1 - capture.length;
-
-    if (room == 0 || poll(&ready, 1, PATIENCE_MS) <= 0)
-        return false;
-    char *text = capture.text + capture.length;
-    ssize_t length = read(capture.reader, text, room);
-    for (ssize_t i = 0; i < length; i++)
-        if (text[i] != '\r') /* which a terminal puts before each '\n' */
-            capture.text[capture.length++] = text[i];
-    capture.text[capture.length] = '\0';
-    return length > 0;
-}
-
-/* Reads what was logged since the last such call: `length` bytes or more, if they come. */
-static const char *read_text(size_t length)
-{
-    capture.length = 0;
-    capture.text[0] = '\0';
-    while (capture.length < length && read_more())
-        continue;
-    return capture.text;
-}
-
-static void assert_shown(const char *wanted)
-{
-    assert_string_equal(read_text(strlen(wanted)), wanted);
-}
-
-/* A teardown, so that the framework can say on stderr what failed. */
-static int capture_stop(void **state)
-{
-    (void)state;
-    if (capture.active) {
-        dup2(capture.saved, STDERR_FILENO);
-        close(capture.saved);
-        close(capture.reader);
-    }
-    capture.active = false;
-    return 0;
-}
+#define LENGTH(array) (sizeof(array) / sizeof(array)[0])
+#define LONGEST       4096
 
 /* --- levels --- */
 
@@ -325,22 +238,6 @@ static void a_line_that_cannot_be_written_is_left_out(void **state)
     assert_shown("lookout: warning: after\n");
 }
 
-static void lines_without_a_stderr_are_counted(void **state)
-{
-    (void)state;
-    capture_pipe();
-    int writer = dup(STDERR_FILENO);
-    close(STDERR_FILENO);
-    setenv("JOURNAL_STREAM", "1:2", 1);
-    log_warn("lost");
-    unsetenv("JOURNAL_STREAM");
-    assert_int_equal(dup2(writer, STDERR_FILENO), STDERR_FILENO);
-    close(writer);
-    log_warn("after");
-    assert_shown("lookout: warning: 1 line was not logged: stderr did not take it\n"
-                 "lookout: warning: after\n");
-}
-
 static void a_file_is_appended_to_where_it_was(void **state)
 {
     (void)state;
@@ -358,132 +255,6 @@ static void a_file_is_appended_to_where_it_was(void **state)
     fclose(file);
 }
 
-/* --- nobody waits --- */
-
-/* Spaces at the end of line `number`. */
-static unsigned long width_of(unsigned long number)
-{
-    return number % 32 * 50;
-}
-
-/* Logs numbered lines of many lengths; a log that waits hangs here, as nobody reads. */
-static void log_many(unsigned long count)
-{
-    for (unsigned long i = 0; i < count; i++)
-        log_warn("%lu %*s", i, (int)width_of(i), "");
-}
-
-/* How many lines of log_many were read whole; `dropped` is how many notices tell of. */
-static unsigned long count_lines(unsigned long *dropped)
-{
-    unsigned long number, whole = 0;
-    int used;
-    const char *line = capture.text;
-
-    *dropped = 0;
-    for (const char *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
-        if (sscanf(line, "lookout: warning: %lu%n", &number, &used) != 1)
-            continue;
-        if (strncmp(line + used, " line", strlen(" line")) == 0)
-            *dropped += number;
-        else
-            whole += (size_t)(end - line - used) == 1 + width_of(number);
-    }
-    return whole;
-}
-
-/*
- * Fills stderr while nobody reads, then logs and reads on until every line was shown or counted.
- * Returns by how much the account is over.
- */
-static unsigned long fill_and_account(void)
-{
-    unsigned long sent = 1000, shown, dropped;
-
-    log_many(sent);
-    read_text(0);
-    do {
-        log_warn("64000 "); /* a line as log_many has them */
-        sent++;
-        assert_true(read_more());
-        shown = count_lines(&dropped);
-    } while (shown + dropped < sent);
-    assert_true(shown > 1);
-    assert_true(dropped > 0);
-    return shown + dropped - sent;
-}
-
-static void a_full_pipe_drops_lines_and_counts_them(void **state)
-{
-    (void)state;
-
-    capture_pipe();
-    assert_int_equal(fill_and_account(), 0);
-    log_warn("and told only once");
-    assert_shown("lookout: warning: and told only once\n");
-}
-
-static void a_full_socket_drops_lines_and_counts_them(void **state)
-{
-    (void)state;
-    int ends[2];
-
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-    capture_start(ends[0], ends[1]);
-    assert_int_equal(fill_and_account(), 0);
-    log_warn("and told only once");
-    assert_shown("lookout: warning: and told only once\n");
-}
-
-/*
- * A terminal takes what it has room for: half a line, or one but for its end, which is shown and
- * counted, both. What follows must begin a line of its own, or the account never adds up.
- */
-static void a_full_terminal_loses_no_line_in_silence(void **state)
-{
-    (void)state;
-
-    setenv("NO_COLOR", "1", 1);
-    capture_terminal();
-    fill_and_account();
-    unsetenv("NO_COLOR");
-}
-
-static void one_dropped_line_is_told_in_the_singular(void **state)
-{
-    (void)state;
-    char filling[65536];
-
-    capture_pipe();
-    assert_int_equal(fcntl(STDERR_FILENO, F_SETFL, O_WRONLY | O_NONBLOCK), 0);
-    memset(filling, 'x', sizeof(filling));
-    size_t filled = 0;
-    for (ssize_t more; (more = write(STDERR_FILENO, filling, sizeof(filling))) > 0;)
-        filled += (size_t)more;
-    log_warn("lost");
-    read_text(filled);
-    log_warn("found");
-    assert_shown("lookout: warning: 1 line was not logged: stderr did not take it\n"
-                 "lookout: warning: found\n");
-}
-
-static void a_closed_reader_is_survived(void **state)
-{
-    (void)state;
-    int ends[2];
-
-    capture_pipe();
-    close(capture.reader);
-    log_warn("to nobody");
-    assert_int_equal(pipe(ends), 0);
-    dup2(ends[1], STDERR_FILENO);
-    close(ends[1]);
-    capture.reader = ends[0];
-    log_warn("to somebody");
-    assert_shown("lookout: warning: 1 line was not logged: stderr did not take it\n"
-                 "lookout: warning: to somebody\n");
-}
-
 static void logging_leaves_no_descriptor_open(void **state)
 {
     (void)state;
@@ -494,35 +265,6 @@ static void logging_leaves_no_descriptor_open(void **state)
     log_warn("w");
     assert_int_equal(dup(STDERR_FILENO), next);
     close(next);
-}
-
-/* --- threads --- */
-
-static void *log_from_thread(void *argument)
-{
-    (void)argument;
-    log_many(32);
-    return NULL;
-}
-
-static void lines_of_many_threads_do_not_mix(void **state)
-{
-    (void)state;
-    pthread_t threads[8];
-    unsigned long dropped;
-
-    capture_pipe();
-    assert_true(fcntl(STDERR_FILENO, F_SETPIPE_SZ, 1 << 19) > 0); /* all lines fit */
-    for (size_t i = 0; i < LENGTH(threads); i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, log_from_thread, NULL), 0);
-    for (size_t i = 0; i < LENGTH(threads); i++)
-        pthread_join(threads[i], NULL);
-    log_warn("end");
-    read_text(1);
-    while (strstr(capture.text, "warning: end\n") == NULL)
-        assert_true(read_more());
-    assert_int_equal(count_lines(&dropped), 32 * LENGTH(threads));
-    assert_int_equal(dropped, 0);
 }
 
 static void what_comes_again_at_once_is_no_news(void **state)
@@ -551,21 +293,11 @@ int main(void)
         TEST(the_journal_is_told_the_priority),
         TEST(another_stream_than_the_journals_is_plain),
         TEST(a_file_is_appended_to_where_it_was),
-        TEST(a_full_pipe_drops_lines_and_counts_them),
-        TEST(a_full_socket_drops_lines_and_counts_them),
-        TEST(a_full_terminal_loses_no_line_in_silence),
-        TEST(one_dropped_line_is_told_in_the_singular),
         TEST(a_stream_that_is_none_is_plain),
         TEST(a_line_that_cannot_be_written_is_left_out),
-        TEST(lines_without_a_stderr_are_counted),
-        TEST(a_closed_reader_is_survived),
         TEST(logging_leaves_no_descriptor_open),
-        TEST(lines_of_many_threads_do_not_mix),
         TEST(what_comes_again_at_once_is_no_news),
     };
-    signal(SIGPIPE, SIG_IGN); /* as the server does */
-    unsetenv("NO_COLOR");
-    unsetenv("JOURNAL_STREAM");
-    alarm(WATCHDOG_S);
+    capture_prepare();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

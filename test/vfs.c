@@ -1,41 +1,10 @@
-/* A VFS that delays, fails, and knows what was synced. */
+/* A VFS that delays, fails, and tells the disk what was synced. */
 #include "test/vfs.h"
 
+#include "test/disk.h"
 #include <pthread.h>
 #include <sqlite3.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/queue.h>
 #include <time.h>
-#include <unistd.h>
-
-/* What a disk writes whole, or not at all. */
-#define SECTOR_SIZE 512
-
-/* Content, as long as it is known to be. */
-struct image {
-    char *bytes;
-    size_t size;
-};
-
-/* A write, or (bytes is NULL) a cut to the size `offset`. */
-struct change {
-    size_t offset, size;
-    char *bytes;
-};
-
-/* A file as the disk has it. */
-struct disk {
-    LIST_ENTRY(disk) next;
-    char *path;
-    unsigned opened;
-    bool is_there;   /* its folder's entry is synced */
-    bool is_deleted; /* but the folder's is not synced since */
-    struct image synced;
-    struct change *changes; /* not synced, in their order */
-    size_t count;
-};
 
 struct file {
     sqlite3_file base;
@@ -46,118 +15,13 @@ struct file {
 static sqlite3_vfs *actual_vfs;
 static sqlite3_vfs vfs;
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards all below */
-static LIST_HEAD(, disk) disks = LIST_HEAD_INITIALIZER(disks);
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards all below, and the disks */
 static unsigned sync_ms;
 static bool all_fail; /* but for opens */
 static bool one_failed;
 static unsigned operations, failing_operation;
 static void (*watcher)(void *argument);
 static void *watcher_argument;
-
-static void *sure(void *memory)
-{
-    if (!memory)
-        abort(); /* only tests run this */
-    return memory;
-}
-
-/* --- what is on the disk --- */
-
-static void apply(struct image *image, const struct change *change)
-{
-    size_t end = change->offset + change->size;
-    if (!change->bytes) {
-        if (end < image->size)
-            image->size = end;
-        return;
-    }
-    if (end > image->size) {
-        image->bytes = sure(realloc(image->bytes, end));
-        memset(image->bytes + image->size, 0, end - image->size);
-        image->size = end;
-    }
-    memcpy(image->bytes + change->offset, change->bytes, change->size);
-}
-
-/* Adds a change, taking over the bytes. */
-static void add_change(struct disk *disk, struct change change)
-{
-    disk->changes = sure(reallocarray(disk->changes, disk->count + 1, sizeof(change)));
-    disk->changes[disk->count++] = change;
-}
-
-/* The first `count` changes are synced, and with them the entry of a new file. */
-static void sync_changes(struct disk *disk, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        apply(&disk->synced, &disk->changes[i]);
-        free(disk->changes[i].bytes);
-    }
-    disk->count -= count;
-    if (disk->count > 0)
-        memmove(disk->changes, disk->changes + count, disk->count * sizeof(disk->changes[0]));
-}
-
-/* As Linux does when a sync fails: what was to be written counts as written, and never is. */
-static void forget_changes(struct disk *disk)
-{
-    while (disk->count > 0)
-        free(disk->changes[--disk->count].bytes);
-}
-
-/* SQLite's own VFS syncs the folder with the first sync of a new log, and when told to. */
-static void sync_folder(void)
-{
-    struct disk *disk;
-    LIST_FOREACH(disk, &disks, next)
-    if (disk->is_deleted) {
-        sync_changes(disk, disk->count);
-        disk->is_there = disk->is_deleted = false;
-        disk->synced.size = 0;
-    }
-}
-
-static struct disk *find(const char *path)
-{
-    struct disk *disk;
-    LIST_FOREACH(disk, &disks, next)
-    if (strcmp(disk->path, path) == 0)
-        return disk;
-    return NULL;
-}
-
-/* What a file holds that nobody has opened here before counts as synced. */
-static void read_whole(struct disk *disk)
-{
-    FILE *stream = fopen(disk->path, "r");
-    disk->is_there = stream != NULL;
-    disk->is_deleted = false;
-    disk->synced.size = 0;
-    if (!stream)
-        return;
-    char buffer[65536];
-    size_t size;
-    while ((size = fread(buffer, 1, sizeof(buffer), stream)) > 0)
-        apply(&disk->synced, &(struct change){disk->synced.size, size, buffer});
-    fclose(stream);
-}
-
-/* The disk of a file that is about to be opened. */
-static struct disk *use(const char *path)
-{
-    struct disk *disk = find(path);
-    if (!disk) {
-        disk = sure(calloc(1, sizeof(*disk)));
-        disk->path = sure(strdup(path));
-        LIST_INSERT_HEAD(&disks, disk, next);
-    }
-    if (disk->opened++ == 0 && !disk->is_deleted) {
-        sync_changes(disk, disk->count);
-        read_whole(disk);
-    }
-    return disk;
-}
 
 /* --- the operations --- */
 
@@ -192,11 +56,8 @@ static int vfs_write(sqlite3_file *base, const void *bytes, int size, sqlite3_in
         size /= 2;
     pthread_mutex_lock(&lock);
     int result = actual->pMethods->xWrite(actual, bytes, size, offset);
-    if (file->disk && result == SQLITE_OK && size > 0) {
-        char *copy = sure(malloc((size_t)size));
-        memcpy(copy, bytes, (size_t)size);
-        add_change(file->disk, (struct change){(size_t)offset, (size_t)size, copy});
-    }
+    if (file->disk && result == SQLITE_OK && size > 0)
+        disk_write(file->disk, bytes, (size_t)size, (size_t)offset);
     pthread_mutex_unlock(&lock);
     return fails ? SQLITE_IOERR_WRITE : result;
 }
@@ -209,7 +70,7 @@ static int vfs_truncate(sqlite3_file *base, sqlite3_int64 size)
     pthread_mutex_lock(&lock);
     int result = file->actual->pMethods->xTruncate(file->actual, size);
     if (file->disk && result == SQLITE_OK)
-        add_change(file->disk, (struct change){.offset = (size_t)size});
+        disk_truncate(file->disk, (size_t)size);
     pthread_mutex_unlock(&lock);
     return result;
 }
@@ -226,20 +87,17 @@ static int vfs_sync(sqlite3_file *base, int flags)
         return SQLITE_OK;
     if (begin(CHANGES)) {
         pthread_mutex_lock(&lock);
-        forget_changes(file->disk);
+        disk_forget(file->disk);
         pthread_mutex_unlock(&lock);
         return SQLITE_IOERR_FSYNC;
     }
     pthread_mutex_lock(&lock);
-    size_t count = file->disk->count;
+    size_t count = disk_unsynced(file->disk);
     const struct timespec pause = {sync_ms / 1000, (long)(sync_ms % 1000) * 1000000};
     pthread_mutex_unlock(&lock);
     nanosleep(&pause, NULL);
     pthread_mutex_lock(&lock);
-    sync_changes(file->disk, count);
-    if (!file->disk->is_there)
-        sync_folder();
-    file->disk->is_there = true;
+    disk_sync(file->disk, count);
     pthread_mutex_unlock(&lock);
     return SQLITE_OK;
 }
@@ -249,7 +107,7 @@ static int vfs_close(sqlite3_file *base)
     struct file *file = file_of(base);
     pthread_mutex_lock(&lock);
     if (file->disk)
-        file->disk->opened--;
+        disk_close(file->disk);
     pthread_mutex_unlock(&lock);
     return file->actual->pMethods->xClose(file->actual);
 }
@@ -261,11 +119,10 @@ static int vfs_delete(sqlite3_vfs *self, const char *path, int syncs_folder)
         return SQLITE_IOERR_DELETE;
     pthread_mutex_lock(&lock);
     int result = actual_vfs->xDelete(actual_vfs, path, syncs_folder);
-    struct disk *disk = find(path);
-    if (disk && result == SQLITE_OK)
-        disk->is_deleted = true;
+    if (result == SQLITE_OK)
+        disk_delete(path);
     if (syncs_folder && result == SQLITE_OK)
-        sync_folder();
+        disk_sync_folder();
     pthread_mutex_unlock(&lock);
     return result;
 }
@@ -365,13 +222,13 @@ static int vfs_open(sqlite3_vfs *self, const char *path, sqlite3_file *base, int
     if (is_interesting && begin(OPENS))
         return SQLITE_CANTOPEN;
     pthread_mutex_lock(&lock);
-    struct disk *disk = is_interesting ? use(path) : NULL;
+    struct disk *disk = is_interesting ? disk_open(path) : NULL;
     int result = actual_vfs->xOpen(actual_vfs, path, file->actual, flags, given);
     if (result == SQLITE_OK) {
         file->disk = disk;
         file->base.pMethods = &methods;
     } else if (disk) {
-        disk->opened--;
+        disk_close(disk);
     }
     pthread_mutex_unlock(&lock);
     return result;
@@ -429,78 +286,10 @@ void vfs_watch(void (*look)(void *argument), void *argument)
     pthread_mutex_unlock(&lock);
 }
 
-/* --- the power fails --- */
-
-/* How a disk may have fared: of so many in a thousand changes it knows nothing. */
-struct fate {
-    unsigned seed;
-    int lost_per_mille;
-};
-
-static bool is_lost(struct fate *fate)
-{
-    return rand_r(&fate->seed) % 1000 < fate->lost_per_mille;
-}
-
-/* Applies those sectors of a write, or a cut, that the disk has got to. */
-static void apply_some(struct image *image, const struct change *change, struct fate *fate)
-{
-    if (!change->bytes && !is_lost(fate))
-        apply(image, change);
-    for (size_t done = 0; change->bytes && done < change->size;) {
-        size_t left_in_sector = SECTOR_SIZE - (change->offset + done) % SECTOR_SIZE;
-        size_t left = change->size - done;
-        size_t size = left < left_in_sector ? left : left_in_sector;
-        if (!is_lost(fate))
-            apply(image, &(struct change){change->offset + done, size, change->bytes + done});
-        done += size;
-    }
-}
-
-static int write_image(const char *folder, const char *name, const struct image *image)
-{
-    char path[4096];
-    snprintf(path, sizeof(path), "%s/%s", folder, name);
-    FILE *stream = fopen(path, "w");
-    if (!stream)
-        return -1;
-    size_t written = image->size > 0 ? fwrite(image->bytes, 1, image->size, stream) : 0;
-    return fclose(stream) == 0 && written == image->size ? 0 : -1;
-}
-
-static int lose(const struct disk *disk, const char *folder, struct fate *fate)
-{
-    bool was_made = disk->is_there || (!disk->is_deleted && !is_lost(fate));
-    bool was_deleted = disk->is_deleted && !is_lost(fate);
-    if (!was_made || was_deleted)
-        return 0;
-    struct image image = {.size = disk->synced.size};
-    image.bytes = sure(malloc(image.size + 1));
-    if (image.size > 0)
-        memcpy(image.bytes, disk->synced.bytes, image.size);
-    for (size_t i = 0; i < disk->count; i++)
-        apply_some(&image, &disk->changes[i], fate);
-    int result = write_image(folder, strrchr(disk->path, '/') + 1, &image);
-    free(image.bytes);
-    return result;
-}
-
 int vfs_power_loss(const char *path, const char *folder, enum vfs_loss loss, unsigned seed)
 {
-    static const int lost[] = {50, 300, 500, 950}; /* nearly all written, and nearly nothing */
-    static const char *const suffixes[] = {"", "-journal", "-wal"};
-    struct fate fate = {seed, lost[seed % 4]};
-    int result = 0;
-    if (loss != VFS_LOSES_SOME)
-        fate.lost_per_mille = loss == VFS_LOSES_ALL ? 1000 : 0;
     pthread_mutex_lock(&lock);
-    for (size_t i = 0; i < 3 && result == 0; i++) {
-        char name[4096];
-        snprintf(name, sizeof(name), "%s%s", path, suffixes[i]);
-        const struct disk *disk = find(name);
-        if (disk)
-            result = lose(disk, folder, &fate);
-    }
+    int result = disk_lose(path, folder, loss, seed);
     pthread_mutex_unlock(&lock);
     return result;
 }

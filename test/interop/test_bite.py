@@ -16,8 +16,8 @@ from judge import complaint
 from lookout import RELEASE, ROOT, Server
 from volley import Shot, fire
 
-SOURCES = ("Makefile", "server.c", "core", "methods", "test/methods", "test/vfs.c", "test/vfs.h",
-           "examples/methods")
+SOURCES = ("Makefile", "server.c", "core", "methods", "test/methods", "test/disk.c", "test/disk.h",
+           "test/vfs.c", "test/vfs.h", "examples/methods")
 OBJECTS = "build/release"
 PROGRAM = "build/release/test/server"
 PLACE = os.path.join(ROOT, "build", "bite")
