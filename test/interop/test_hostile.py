@@ -126,7 +126,7 @@ class Catalogue(LookoutTest):
 
 
 class Hostile(Catalogue):
-    options = ("--validator", "--request-timeout", str(PATIENCE))
+    options = ("--validator", "--request-timeout", str(6 * PATIENCE))  # one by one takes long
 
     def test_each_case(self):
         self.fire_each(self.cases)

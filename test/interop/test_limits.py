@@ -146,8 +146,9 @@ class Kernel(unittest.TestCase):
                 with contextlib.suppress(BlockingIOError):
                     client.socket.send(b"x" * 65536)
             port = client.socket.getsockname()[1]
-            unread, = [unread for peer, _, unread in self.sockets(server) if peer == port]
-            self.assertLess(unread, 200_000)
+            # The kernel's table may show one twice when it changes while it is read.
+            unread = {unread for peer, _, unread in self.sockets(server) if peer == port}
+            self.assertLess(max(unread), 200_000)
 
 
 class Endings(unittest.TestCase):
