@@ -81,16 +81,15 @@ static _Thread_local struct {
 } last;
 
 /* libexpat's functions whose names may be taken by ours: called by name, those would call ours. */
-#define OF_LIBEXPAT(name) __typeof__(XML_##name) *name
 static struct {
-    OF_LIBEXPAT(ParserCreate);
-    OF_LIBEXPAT(ParserFree);
-    OF_LIBEXPAT(SetUserData);
-    OF_LIBEXPAT(SetElementHandler);
-    OF_LIBEXPAT(SetCharacterDataHandler);
-    OF_LIBEXPAT(Parse);
-    OF_LIBEXPAT(GetErrorCode);
-    OF_LIBEXPAT(ErrorString);
+    __typeof__(XML_ParserCreate) *ParserCreate;
+    __typeof__(XML_ParserFree) *ParserFree;
+    __typeof__(XML_SetUserData) *SetUserData;
+    __typeof__(XML_SetElementHandler) *SetElementHandler;
+    __typeof__(XML_SetCharacterDataHandler) *SetCharacterDataHandler;
+    __typeof__(XML_Parse) *Parse;
+    __typeof__(XML_GetErrorCode) *GetErrorCode;
+    __typeof__(XML_ErrorString) *ErrorString;
 } libexpat;
 
 /* Against attribute names chosen to collide. One for all parsers: drawing it is a system call. */
