@@ -4,7 +4,9 @@
  *
  * A value belongs to the thread that runs its call, from the parser to the response; no other ever
  * sees it. So it needs none of the mutexes that libxmlrpc makes, takes and frees for each: a tenth
- * of the time of an array of 100 structs.
+ * of the time of an array of 100 structs. In a server all else that makes such locks is Abyss: its
+ * log, which abyss.c sees to that nobody writes, and pools of MIME types, which nobody makes. The
+ * client does not have this file: libxmlrpc_client does share what it locks.
  */
 #include <string.h>
 #include <xmlrpc-c/base.h>

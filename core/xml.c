@@ -298,12 +298,13 @@ static void prepare(void)
  */
 struct parser *parser_create(const char *encoding)
 {
+    (void)encoding; /* libxmlrpc names none; making a parser of one, libexpat may call ours */
     last.verdict = XML_NO_MEMORY; /* of a document whose parser cannot be made */
     last.complaint[0] = '\0';
 
     pthread_once(&prepared, prepare);
     struct parser *parser = calloc(1, sizeof *parser);
-    if (parser == NULL || (parser->expat = libexpat.ParserCreate(encoding)) == NULL) {
+    if (parser == NULL || (parser->expat = libexpat.ParserCreate(NULL)) == NULL) {
         free(parser);
         return NULL;
     }

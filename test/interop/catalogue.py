@@ -1,4 +1,4 @@
-"""Reads the *.cases of test/hostile: what is sent, and what must come back. README.md there says how."""
+"""Reads the *.cases of test/hostile: what is sent, and what must come back (README.md there)."""
 import ast
 import collections
 import glob

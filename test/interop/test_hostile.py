@@ -18,6 +18,7 @@ from volley import Shot, fire
 AT_ONCE = int(250 / SLOW)  # connections
 SPLIT_SIZE = 2048  # bytes: longer inputs are not split at each of them
 SLOW_SIZE = 512  # bytes: longer inputs are not sent one by one
+SLOW_AT_ONCE = int(100 / SLOW)
 LARGE_SIZE = 50_000  # bytes: what may cost the server most is as large, and sent
 LARGE_AT_ONCE = 8  # times at once, on more connections than there are processors
 LARGE_CPU = 0.25 * SLOW  # seconds of the server's, for each of them
@@ -117,10 +118,10 @@ class Catalogue(LookoutTest):
                           [Shot(case.shot, end=case.silent) for _ in range(at_once)])
         self.assert_no_complaints()
 
-    def fire_all(self, cuts, make_shot, cut_short=False):
+    def fire_all(self, cuts, make_shot, cut_short=False, at_once=AT_ONCE):
         print(f"{len(cuts)} connections", end=", ")
-        for start in range(0, len(cuts), AT_ONCE):
-            volley = cuts[start:start + AT_ONCE]
+        for start in range(0, len(cuts), at_once):
+            volley = cuts[start:start + at_once]
             self.fire([case for case, _ in volley],
                       [make_shot(case, cut) for case, cut in volley], cut_short)
 
@@ -143,7 +144,8 @@ class Hostile(Catalogue):
         cases = [case for case in self.cases if len(case.shot) <= SLOW_SIZE]
         with self.unharmed():
             self.fire_all([(case, 1) for case in cases[::STRIDE]],
-                          lambda case, _: Shot(case.shot, end=case.silent, one_by_one=True))
+                          lambda case, _: Shot(case.shot, end=case.silent, one_by_one=True),
+                          at_once=SLOW_AT_ONCE)
         self.assert_no_complaints()
 
     def test_each_case_cut_short(self):

@@ -6,6 +6,7 @@ import unittest
 from lookout import RELEASE
 from making import copy_tree, run_apart
 
+SKIPPED = 77  # the exit status of a check that this machine lacks something for
 LONG_FUNCTION = "void endless(void)\n{\n" + "    ;\n" * 69 + "}\n"
 NULL_WRITTEN = "void fall(void);\nvoid fall(void)\n{\n    int *nowhere = 0;\n    *nowhere = 1;\n}\n"
 UNLOCKED = "bool told(struct ready *ready);\nbool told(struct ready *ready)\n{\n" \
@@ -39,13 +40,15 @@ class Lint(unittest.TestCase):
         finally:
             with open(whole, "w", encoding="utf-8") as file:
                 file.write(before)
+        if done.returncode == SKIPPED:
+            self.skipTest(done.stdout.strip())
         self.assertNotEqual(done.returncode, 0, f"{check} does not see {added!r} in {path}")
         self.assertRegex(done.stdout + done.stderr, complaint)
 
     def test_who_includes_whom(self):
         for path, header, complaint in (
-                ("methods/print.c", '"core/gate.h"', r"methods/print\.c:\d+: includes core/gate\.h"),
-                ("core/text.h", '"methods/print.c"', r"core/text\.h:\d+: includes methods/print\.c"),
+                ("methods/print.c", '"core/gate.h"', r"print\.c:\d+: includes core/gate\.h"),
+                ("core/text.h", '"methods/print.c"', r"text\.h:\d+: includes methods/print\.c"),
                 ("cli/run.c", '"core/options.h"', r"cli/run\.c:\d+: includes core/options\.h"),
                 ("core/event.c", "<sqlite3.h>", r"core/event\.c:\d+: includes sqlite3\.h"),
                 ("core/head.c", "<sys/socket.h>", r"core/head\.c:\d+: .*: it is pure"),

@@ -25,12 +25,18 @@ def limited(process, which, value):
         resource.prlimit(process.pid, which, before)
 
 
+def own_control_group():
+    """The folder of the control group that counts this process's threads (cgroup v1 or v2)."""
+    with open("/proc/self/cgroup", encoding="utf-8") as file:
+        groups = dict(line.rstrip("\n").split(":", 2)[1:] for line in file)
+    top = "/sys/fs/cgroup/pids" if "pids" in groups else "/sys/fs/cgroup"
+    return top + groups.get("pids", groups.get("", "")).rstrip("/")
+
+
 @contextlib.contextmanager
 def control_group(most_threads):
-    """The folder of a new control group (cgroup v1 or v2), for so many threads."""
-    parent = next((path for path in ("/sys/fs/cgroup/pids", "/sys/fs/cgroup")
-                   if os.path.exists(f"{path}/cgroup.procs")), None)
-    folder = f"{parent}/lookout-test-{os.getpid()}"
+    """The folder of a new control group, for so many threads."""
+    folder = f"{own_control_group()}/lookout-test-{os.getpid()}"
     try:
         os.mkdir(folder)
     except OSError as error:

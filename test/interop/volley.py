@@ -29,7 +29,7 @@ class Shot:
 
     def open(self):
         self.socket = socket.socket()
-        self.socket.settimeout(PATIENCE)
+        self.socket.settimeout(6 * PATIENCE)  # the dearest cases take seconds
         return self.socket
 
     def connect(self, server):
