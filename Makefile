@@ -74,8 +74,9 @@ $(B)/core/xml.o $(B)/core/xml.tidy $(B)/core/xml_self_test.o $(B)/core/xml_self_
 # Compilers are what takes long.
 PARALLEL_MAKE = $(MAKE) --no-print-directory --jobs=$(shell nproc) --output-sync
 
-.PHONY: all run check check-debian13 lint fuzz cov bite crash stop soak demo screenshots bench docs \
-	dist install uninstall clean help build-packages check-packages variant fuzzers tidy FORCE
+.PHONY: all run check check-debian13 lint fuzz cov bite crash stop soak demo screenshots bench docs interop \
+	dist install uninstall clean help build-packages check-packages interop-peers variant fuzzers \
+	tidy FORCE
 
 all: server client
 
@@ -93,6 +94,7 @@ help:
 	@echo '  make lint           what compilers and tests do not see: clang-tidy, cppcheck, locks,'
 	@echo '                      who includes whom, lengths, layout, scripts'
 	@echo '  make docs           doc/API.md, doc/server.1, doc/client.1 again, from the programs'
+	@echo '  make interop        doc/INTEROP.md again: ten clients run the same steps'
 	@echo '  make compile_commands.json   for editors'
 	@echo '  make clean          remove what was built'
 	@echo 'To try it hard:'
@@ -119,6 +121,7 @@ check:
 		$(PARALLEL_MAKE) VARIANT=$$variant variant || exit; \
 	done
 	@$(PARALLEL_MAKE) VARIANT=fuzz fuzzers
+	-@$(MAKE) --no-print-directory --keep-going interop-peers
 	@test/run release asan tsan fuzz lint
 
 lint: build-packages
@@ -138,6 +141,7 @@ fuzz: build-packages
 cov: check-packages
 	@packaging/install-packages cov
 	@$(MAKE) --no-print-directory VARIANT=cov variant
+	-@$(MAKE) --no-print-directory --keep-going interop-peers
 	@rm -rf build/cov/profile
 	-@test/run cov
 	@test/coverage/report
@@ -204,6 +208,11 @@ install:
 uninstall:
 	rm -f $(INSTALLED:%="$(TO)/%")
 	[ ! -d "$(TO)/$(DOCUMENTS_TO)" ] || rmdir --ignore-fail-on-non-empty "$(TO)/$(DOCUMENTS_TO)"
+
+interop: check-packages
+	@$(MAKE) --no-print-directory VARIANT=release variant interop-peers
+	@doc/make-interop build/release/test/server build/release/client >doc/INTEROP.md.new && \
+		mv doc/INTEROP.md.new doc/INTEROP.md
 
 dist:
 	@packaging/install-packages dist
@@ -312,6 +321,18 @@ $(B)/bench/ros: bench/peers/ros.cpp
 $(B)/bench/go: bench/peers/go/main.go
 	@mkdir -p $(@D)
 	go build -o $@ $<
+
+# Clients of the interop tests that no package has ready: one is compiled, one comes from npm, in the
+# versions, and with the contents, that package-lock.json has. Without them their tests fail.
+interop-peers: build/interop/kolo build/interop/node_modules/.package-lock.json
+build/interop/kolo: test/interop/peers/go/main.go
+	@mkdir -p $(@D)
+	GO111MODULE=off GOPATH=/usr/share/gocode go build -o $@ $<
+build/interop/node_modules/.package-lock.json: $(wildcard test/interop/peers/node/*.json)
+	@mkdir -p $(@D)/..
+	@cp $^ $(@D)/..
+	npm ci --prefix $(@D)/.. --ignore-scripts --no-audit --no-fund
+	@touch $@
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)

@@ -5,6 +5,7 @@ LOOKOUT_SLOW multiplies every time allowed (sanitizers make programs slow).
 """
 import atexit
 import contextlib
+import datetime
 import itertools
 import os
 import re
@@ -368,6 +369,11 @@ def calendar(day):
                          for month in (3, 4, 5)} for year in (1999, 2000, 2001)}
     years["2000"]["04"]["01"] = day
     return years
+
+
+def utc_in_local_time(*parts):
+    local = datetime.datetime(*parts, tzinfo=datetime.timezone.utc).astimezone()
+    return local.strftime("%A %Y-%m-%d %H:%M:%S %Z")
 
 
 @contextlib.contextmanager

@@ -4,10 +4,24 @@ import re
 import sys
 import unittest
 
-from lookout import RELEASE, ROOT, SERVER, run
+from lookout import CLIENT, RELEASE, ROOT, SERVER, run
+from peers import release
 
 SERVED = os.path.join(os.path.dirname(SERVER), "..", "server")  # without the tests' own methods
 CALLING = os.path.join(os.path.dirname(SERVER), "..", "client")
+
+VERSION = re.compile(r"^\| ([^|]*[^| ]) \| (\d[^|]*) \|", re.MULTILINE)
+
+
+def versions(table):
+    return dict(VERSION.findall(table))
+
+
+def without(names, table):
+    """The document without versions, nor the lines about these clients."""
+    begins = tuple(begin for name in names for begin in (f"| {name} |", f"- **{name}** "))
+    return [VERSION.sub(r"| \1 |", line) for line in table.splitlines()
+            if not line.startswith(begins)]
 
 
 class Documents(unittest.TestCase):
@@ -43,6 +57,19 @@ class Documents(unittest.TestCase):
             shown = run("man", "-l", os.path.join(ROOT, "doc", f"{name}.1")).stdout
             listed = re.findall(r"^       (?:-\S, )*([\w-]+)", shown, re.MULTILINE)
             self.assertEqual(words - set(listed), set(), name)
+
+    @unittest.skipUnless(RELEASE, "test_peers is what each build must pass")
+    def test_who_can_call_is_what_a_run_shows(self):
+        """Of a client of another release than the table's, who may do more or less, only the name."""
+        made = run(sys.executable, os.path.join(ROOT, "doc", "make-interop"), SERVER, CLIENT)
+        self.assertEqual((made.returncode, made.stderr), (0, ""))
+        with open(os.path.join(ROOT, "doc", "INTEROP.md"), encoding="utf-8") as file:
+            written = file.read()
+        here, there = versions(made.stdout), versions(written)
+        self.assertEqual(list(here), list(there), "stale: make interop")
+        others = [name for name in here if release(here[name]) != release(there[name])]
+        self.assertEqual(without(others, written), without(others, made.stdout),
+                         "stale: make interop")
 
     def test_the_limits_are_those_of_the_options(self):
         """SECURITY.md has each option that is a limit, with its default."""

@@ -5,14 +5,10 @@ import unittest
 import xmlrpc.client
 from xmlrpc.client import Binary, DateTime, MultiCall
 
-from lookout import (LookoutTest, STOOGES, Server, calendar, call_body, request)
+from lookout import (LookoutTest, STOOGES, Server, calendar, call_body, request,
+                     utc_in_local_time)
 
 TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}"
-
-
-def utc_in_local_time(*parts):
-    local = datetime.datetime(*parts, tzinfo=datetime.timezone.utc).astimezone()
-    return local.strftime("%A %Y-%m-%d %H:%M:%S %Z")
 
 
 class PythonTest(LookoutTest):
