@@ -141,10 +141,10 @@ class Hostile(Catalogue):
 
     def test_each_case_byte_by_byte(self):
         """Each is read before the next one comes."""
-        cases = [case for case in self.cases if len(case.shot) <= SLOW_SIZE]
+        cases = [case for case in self.cases if len(case.sent) <= SLOW_SIZE]
         with self.unharmed():
             self.fire_all([(case, 1) for case in cases[::STRIDE]],
-                          lambda case, _: Shot(case.shot, end=case.silent, one_by_one=True),
+                          lambda case, _: Shot.one_by_one(case.shot, len(case.sent), case.silent),
                           at_once=SLOW_AT_ONCE)
         self.assert_no_complaints()
 

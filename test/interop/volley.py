@@ -14,18 +14,22 @@ RESET = struct.pack("ii", 1, 0)
 
 
 class Shot:
-    """Bytes for one connection, which are sent in two parts if there is a place to cut them at, or
-    one by one.
+    """Bytes for one connection, which are sent in two parts if there is a place to cut them at.
 
     With `end` the client closes its side for sending behind them.
     """
 
-    def __init__(self, data, cut=WHOLE, end=False, one_by_one=False):
+    def __init__(self, data, cut=WHOLE, end=False):
         self.parts = [data] if cut is WHOLE else [data[:cut], data[cut:]]
-        if one_by_one:
-            self.parts = [bytes([byte]) for byte in data]
         self.end = end
         self.back = b""  # all that has come back, up to the end
+
+    @classmethod
+    def one_by_one(cls, data, count, end=False):
+        """One that sends so many bytes one by one, the last of them with all that follows."""
+        shot = cls(data, end=end)
+        shot.parts = [bytes([byte]) for byte in data[:count - 1]] + [data[count - 1:]]
+        return shot
 
     def open(self):
         self.socket = socket.socket()
