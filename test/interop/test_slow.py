@@ -9,7 +9,7 @@ from behaviours import HALF_CLOSED, LARGE, LARGE_TYPE, LEAVING, SLEEP_S, SLOW as
 from crowding import Crowd, Neighbour, footprint, footprint_alone
 from lookout import PATIENCE, SLOW, Server, read_events, run, wait_until
 
-P99_MS = 100 * SLOW  # of a good client beside them
+P99_MS = 500 * SLOW  # of a good client beside them, on a busy machine; bench/slow has the bound
 
 # A sanitizer's server takes as many as it can serve at once; a thousand are for the real one.
 SLOW_EACH = int(1000 / SLOW)
