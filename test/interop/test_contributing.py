@@ -48,7 +48,7 @@ class Contributing(unittest.TestCase):
             said = self.shell(calls.replace("localhost", f"localhost:{server.port}"))
         self.assertRegex(said, r"\A42\n")
         self.assertIn("math.add(a, b) returns the sum of two ints.", said)
-        self.shell("test/lint/includes && test/lint/format && test/lint/lengths")
+        self.shell("test/run lint")
 
 
 if __name__ == "__main__":
