@@ -74,9 +74,9 @@ $(B)/core/xml.o $(B)/core/xml.tidy $(B)/core/xml_self_test.o $(B)/core/xml_self_
 # Compilers are what takes long.
 PARALLEL_MAKE = $(MAKE) --no-print-directory --jobs=$(shell nproc) --output-sync
 
-.PHONY: all run check check-debian13 lint fuzz cov bite crash stop soak demo screenshots bench docs interop \
-	dist install uninstall clean help build-packages check-packages interop-peers variant fuzzers \
-	tidy FORCE
+.PHONY: all run check check-debian13 lint fuzz cov bite crash stop soak demo screenshots bench docs \
+	interop dist install uninstall clean help build-packages check-packages interop-peers variant \
+	fuzzers tidy FORCE
 
 all: server client
 

@@ -48,8 +48,7 @@ struct recorder {
 
     mutex lock; /* a leaf; guards all below, and what connections.h says */
     GUARDED struct batch queue;
-    GUARDED size_t
-        committing; /* events of the batch: until they are settled they are pending, too */
+    GUARDED size_t committing;       /* events of the batch, pending until they are settled */
     GUARDED size_t committing_bytes; /* of the batch, until it is cleared */
     GUARDED uint64_t next_id;
     GUARDED struct losses losses; /* which no committed gap event has told */

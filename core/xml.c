@@ -1,9 +1,9 @@
 /* xml: guards between libxmlrpc and the system's libexpat; its UTF-8 and its doubles mended. */
 #include "core/xml.h"
 #include "core/text.h"
+#include "core/xml_parser.h"
 
 #include <dlfcn.h>
-#include <expat.h>
 #include <limits.h>
 #include <math.h>
 #include <pthread.h>
@@ -14,20 +14,6 @@
 #include <string.h>
 #include <xmlrpc-c/base.h>
 #include <xmlrpc-c/util.h>
-
-/*
- * What is replaced differs by release. 1.33 parses with an expat of its own, whose functions are
- * named apart, and which takes a size_t; that of Debian 13, 1.59, with the system's libexpat.
- */
-#ifndef LOOKOUT_XMLRPC_C_VERSION /* major * 100 + minor, from `xmlrpc-c-config --version` */
-#error "LOOKOUT_XMLRPC_C_VERSION must be defined, as 133 for xmlrpc-c 1.33"
-#elif LOOKOUT_XMLRPC_C_VERSION < 159
-#define IMPORTED(name) __asm__("xmlrpc_XML_" #name)
-typedef size_t document_length;
-#else
-#define IMPORTED(name) __asm__("XML_" #name)
-typedef int document_length;
-#endif
 
 #define NUMBER_SIZE    1100 /* bytes; the longest exact double is -2^-1074: "-0." and 1074 digits */
 #define COMPLAINT_SIZE 512
@@ -96,27 +82,7 @@ static struct {
 static unsigned long hash_salt;
 static pthread_once_t prepared = PTHREAD_ONCE_INIT;
 
-/*
- * The functions that libxmlrpc imports, by names of our own: some of theirs are libexpat's, which
- * expat.h declares.
- */
-struct parser *parser_create(const char *encoding) IMPORTED(ParserCreate);
-void parser_free(struct parser *parser) IMPORTED(ParserFree);
-void parser_set_user_data(struct parser *parser, void *user_data) IMPORTED(SetUserData);
-void parser_set_elements(struct parser *parser, XML_StartElementHandler start,
-                         XML_EndElementHandler end) IMPORTED(SetElementHandler);
-void parser_set_characters(struct parser *parser, XML_CharacterDataHandler characters)
-    IMPORTED(SetCharacterDataHandler);
-int parser_parse(struct parser *parser, const char *bytes, document_length length, int is_final)
-    IMPORTED(Parse);
-#if LOOKOUT_XMLRPC_C_VERSION < 159
-const char *parser_complaint(struct parser *parser) IMPORTED(GetErrorString);
-#else
-int parser_error(struct parser *parser) IMPORTED(GetErrorCode);
-const char *parser_complaint(int error) IMPORTED(ErrorString);
-#endif
-
-/* One that it exports, and calls itself. */
+/* One that libxmlrpc exports, and calls itself. */
 void xmlrpc_formatFloat(xmlrpc_env *env, double value, const char **formatted);
 
 void xml_set_limits(const struct xml_limits *new_limits)

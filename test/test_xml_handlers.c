@@ -3,6 +3,7 @@
  * lengths cut to an int, and threads that see each other's verdicts.
  */
 #include "core/xml.h"
+#include "core/xml_parser.h"
 
 #include <limits.h>
 #include <pthread.h>
@@ -46,24 +47,6 @@ static void strings_may_hold_all_of_unicode_and_nothing_else(void **state)
     for (size_t i = 0; i < LENGTH(bad); i++)
         assert_false(makes_string(bad[i], strlen(bad[i])));
 }
-
-/* What libxmlrpc calls, by release (see xml.c); called here to see what its handlers are told. */
-#if LOOKOUT_XMLRPC_C_VERSION < 159
-#define IMPORTED(name) __asm__("xmlrpc_XML_" #name)
-typedef size_t document_length;
-#else
-#define IMPORTED(name) __asm__("XML_" #name)
-typedef int document_length;
-#endif
-struct parser *parser_create(const char *encoding) IMPORTED(ParserCreate);
-void parser_free(struct parser *parser) IMPORTED(ParserFree);
-void parser_set_user_data(struct parser *parser, void *user_data) IMPORTED(SetUserData);
-void parser_set_elements(struct parser *parser, void (*start)(void *, const char *, const char **),
-                         void (*end)(void *, const char *)) IMPORTED(SetElementHandler);
-void parser_set_characters(struct parser *parser, void (*characters)(void *, const char *, int))
-    IMPORTED(SetCharacterDataHandler);
-int parser_parse(struct parser *parser, const char *bytes, document_length length, int is_final)
-    IMPORTED(Parse);
 
 static void note_start(void *notes, const char *name, const char **attributes)
 {

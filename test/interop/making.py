@@ -4,6 +4,8 @@ import shutil
 
 from lookout import ROOT, environment, run
 
+SKIPPED = 77  # the exit status of a check of test/lint that this machine lacks something for
+
 # Of the tree, what no build needs.
 LEFT_OUT = {".git", "corpus", "screenshots", "__pycache__"}
 

@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 from lookout import RELEASE, ROOT, Server
-from making import copy_tree, run_apart
+from making import SKIPPED, copy_tree, run_apart
 
 
 def section(title):
@@ -48,7 +48,9 @@ class Contributing(unittest.TestCase):
             said = self.shell(calls.replace("localhost", f"localhost:{server.port}"))
         self.assertRegex(said, r"\A42\n")
         self.assertIn("math.add(a, b) returns the sum of two ints.", said)
-        self.shell("test/run lint")
+        for check in ("includes", "format", "lengths"):
+            done = run_apart(f"test/lint/{check}", cwd=self.folder)
+            self.assertIn(done.returncode, (0, SKIPPED), done.stdout + done.stderr)
 
 
 if __name__ == "__main__":
